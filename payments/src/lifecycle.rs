@@ -1,0 +1,203 @@
+//! The life of a payment as the record keeps it: one enum of states, one of causes, one pure `step`.
+//! The table in `docs/lifecycles.md` is printed from here.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a payment stands. The numbers are stored: never renumber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[repr(i16)]
+pub enum State {
+    /// COMMIT A is durable: the request was sent or is about to be, and has no outcome yet.
+    Sent = 1,
+    /// Approved and open: an authorization that waits for its completion.
+    Approved = 2,
+    /// Approved and captured: it will reach, or has reached, the scheme's money once.
+    Captured = 3,
+    /// Declined, by the issuer or by us.
+    Declined = 4,
+    /// COMMIT A was durable but provably nothing was sent.
+    Abandoned = 5,
+    /// Unknown or reversed by its acquirer: a reversal is owed to the network.
+    Reversing = 6,
+    /// The reversal was acknowledged, or the credit is in clearing.
+    Reversed = 7,
+    /// A credit transfer whose outcome is being asked for.
+    Enquiring = 8,
+    /// A credit transfer that the bank accepted; its journal is posted.
+    Executed = 9,
+}
+
+/// Why a payment changed its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[repr(i16)]
+pub enum Cause {
+    /// COMMIT A.
+    Accepted = 1,
+    /// The counterparty approved; nothing is captured yet.
+    Approval = 2,
+    /// The counterparty approved and the item is captured (host capture, single message, refund).
+    Capture = 3,
+    /// The counterparty declined.
+    Decline = 4,
+    /// We declined before anything was sent.
+    OwnDecline = 5,
+    /// After COMMIT A provably nothing was sent.
+    NotSent = 6,
+    /// No answer within `answer_by`.
+    Timeout = 7,
+    /// A restart or a new owner found it sent, or about to be, without outcome.
+    Recovery = 8,
+    /// The approval would have come too late for anybody to wait for, or could not be delivered.
+    Late = 9,
+    /// The acquirer reversed it.
+    AcquirerReversal = 10,
+    /// The acquirer completed an authorization (0220).
+    Completion = 11,
+    /// The network acknowledged the reversal.
+    ReversalAcknowledged = 12,
+    /// The reversal came after the presentment was frozen: a credit goes into clearing instead.
+    ClearingCredit = 13,
+    /// The network refused the reversal; an operator must look.
+    DeadLetter = 14,
+    /// The counterparty approved for a payment that is already being reversed: noted only.
+    LateApproval = 15,
+    /// Unanswered advice acknowledged by the network.
+    AdviceAcknowledged = 16,
+}
+
+/// A change that the lifecycle does not know. Always a bug or a race that must be re-read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a payment in state {from:?} cannot change by {cause:?}")]
+pub struct Illegal {
+    /// The state it is in.
+    pub from: State,
+    /// What was to happen.
+    pub cause: Cause,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [State; 9] = [
+        State::Sent,
+        State::Approved,
+        State::Captured,
+        State::Declined,
+        State::Abandoned,
+        State::Reversing,
+        State::Reversed,
+        State::Enquiring,
+        State::Executed,
+    ];
+
+    /// From its stored number.
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.code() == code)
+    }
+
+    /// The stored number.
+    pub fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The state after `cause`. `None` as the start: how a payment begins.
+    pub fn step(from: Option<State>, cause: Cause) -> Result<State, Illegal> {
+        use {Cause as C, State as S};
+        match (from, cause) {
+            (None, C::Accepted) => Ok(S::Sent),
+            (None, C::OwnDecline) => Ok(S::Declined),
+            (None, C::Completion) => Ok(S::Captured),
+            (Some(S::Sent), C::Approval) => Ok(S::Approved),
+            (Some(S::Sent | S::Approved), C::Capture) => Ok(S::Captured),
+            (Some(S::Sent), C::Decline) => Ok(S::Declined),
+            (Some(S::Sent), C::NotSent) => Ok(S::Abandoned),
+            (Some(S::Sent), C::Timeout | C::Recovery | C::Late | C::AcquirerReversal) => Ok(S::Reversing),
+            (Some(S::Approved), C::Completion) => Ok(S::Captured),
+            (Some(S::Approved | S::Captured), C::AcquirerReversal) => Ok(S::Reversing),
+            (Some(S::Captured), C::ClearingCredit) => Ok(S::Reversed),
+            (Some(S::Captured), C::AdviceAcknowledged | C::DeadLetter) => Ok(S::Captured),
+            (Some(S::Reversing), C::ReversalAcknowledged) => Ok(S::Reversed),
+            (Some(S::Reversing), C::DeadLetter | C::LateApproval | C::AcquirerReversal) => Ok(S::Reversing),
+            (Some(S::Reversed), C::AdviceAcknowledged | C::DeadLetter) => Ok(S::Reversed),
+            _ => Err(Illegal { from: from.unwrap_or(S::Sent), cause }),
+        }
+    }
+
+    /// As [`State::step`], for a credit transfer: silence is asked about, never reversed.
+    pub fn step_transfer(from: Option<State>, cause: Cause) -> Result<State, Illegal> {
+        use {Cause as C, State as S};
+        match (from, cause) {
+            (None, C::Accepted) => Ok(S::Sent),
+            (None, C::OwnDecline) => Ok(S::Declined),
+            (Some(S::Sent | S::Enquiring), C::Approval) => Ok(S::Executed),
+            (Some(S::Sent | S::Enquiring), C::Decline) => Ok(S::Declined),
+            (Some(S::Sent), C::NotSent) => Ok(S::Abandoned),
+            (Some(S::Sent | S::Enquiring), C::Timeout | C::Recovery | C::Late) => Ok(S::Enquiring),
+            _ => Err(Illegal { from: from.unwrap_or(S::Sent), cause }),
+        }
+    }
+
+    /// Whether money may still move because of it: it is neither declined, abandoned nor reversed.
+    pub fn is_open(self) -> bool {
+        matches!(self, State::Sent | State::Approved | State::Captured | State::Reversing | State::Enquiring)
+    }
+}
+
+impl Cause {
+    /// Every cause.
+    pub const ALL: [Cause; 16] = [
+        Cause::Accepted,
+        Cause::Approval,
+        Cause::Capture,
+        Cause::Decline,
+        Cause::OwnDecline,
+        Cause::NotSent,
+        Cause::Timeout,
+        Cause::Recovery,
+        Cause::Late,
+        Cause::AcquirerReversal,
+        Cause::Completion,
+        Cause::ReversalAcknowledged,
+        Cause::ClearingCredit,
+        Cause::DeadLetter,
+        Cause::LateApproval,
+        Cause::AdviceAcknowledged,
+    ];
+
+    /// From its stored number.
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.code() == code)
+    }
+
+    /// The stored number.
+    pub fn code(self) -> i16 {
+        self as i16
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{self:?}").to_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_leaves_a_final_state_with_money() {
+        for cause in Cause::ALL {
+            assert!(State::step(Some(State::Declined), cause).is_err());
+            assert!(State::step(Some(State::Abandoned), cause).is_err());
+            assert!(State::step_transfer(Some(State::Executed), cause).is_err());
+        }
+    }
+
+    #[test]
+    fn stored_numbers_read_back() {
+        State::ALL.into_iter().for_each(|s| assert_eq!(State::from_code(s.code()), Some(s)));
+        Cause::ALL.into_iter().for_each(|c| assert_eq!(Cause::from_code(c.code()), Some(c)));
+    }
+}
