@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod ids;
 pub mod lifecycle;
 pub mod money;
+pub mod outgoing;
 pub mod request;
 pub mod text;
 pub mod time;

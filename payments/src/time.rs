@@ -228,9 +228,7 @@ fn month_day_time(raw: &[u8]) -> Result<Text<10>, TextError> {
         return Err(TextError::Length { got: raw.len(), want: 10 });
     }
     digits(raw)?;
-    let two = |at: usize| {
-        raw.get(at..at + 2).map_or(99, |d| i8::from_str_radix(std::str::from_utf8(d).unwrap_or(""), 10).unwrap_or(99))
-    };
+    let two = |at: usize| raw.get(at..at + 2).and_then(|d| std::str::from_utf8(d).ok()?.parse::<i8>().ok()).unwrap_or(99);
     let date = Date::new(2024, two(0), two(2));
     if date.is_err() || two(4) > 23 || two(6) > 59 || two(8) > 59 {
         return Err(TextError::OutOfRange);
