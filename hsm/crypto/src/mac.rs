@@ -1,0 +1,160 @@
+//! Message authentication codes: ISO/IEC 9797-1 algorithms 1 and 3 over TDES, CMAC over TDES and AES.
+
+use cmac::digest::{InnerInit, Output};
+use cmac::{Cmac, KeyInit, Mac};
+use des::TdesEde3;
+use zeroize::Zeroizing;
+
+use crate::aes::Schedule;
+use crate::tdes::{Block, xor};
+use crate::{AesKey, TdesKey};
+
+/// Padding methods of ISO/IEC 9797-1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Padding {
+    /// Method 1: zeros up to a whole block; no data becomes one block of zeros. Trailing zeros of the
+    /// message are not protected.
+    Zeros,
+    /// Method 2: one 80 byte, then zeros; at least one byte is always added.
+    OneThenZeros,
+}
+
+/// MAC algorithm 3 (retail MAC, ANSI X9.19): single DES with the first part over all blocks chained,
+/// then D(second) E(third) on the last. 8 bytes; links that truncate take the leftmost.
+pub fn retail_mac(key: &TdesKey, data: &[u8], padding: Padding) -> Block {
+    key.finish_block(chain(data, padding, |block| key.encrypt_block_left(block)))
+}
+
+/// MAC algorithm 1 (plain CBC-MAC) with TDES on every block. Only for messages of one fixed length:
+/// CBC-MAC is forgeable where lengths vary.
+pub fn cbc_mac(key: &TdesKey, data: &[u8], padding: Padding) -> Block {
+    chain(data, padding, |block| key.encrypt_block(block))
+}
+
+/// CMAC over TDES (SP 800-38B), 8 bytes.
+pub fn cmac_tdes(key: &TdesKey, data: &[u8]) -> Block {
+    let mut whole = Zeroizing::new([0; 24]);
+    whole.iter_mut().zip(key.parts().as_flattened()).for_each(|(room, byte)| *room = *byte);
+    finish(Cmac::inner_init(TdesEde3::new((&*whole).into())), data).into()
+}
+
+/// CMAC over AES (SP 800-38B, RFC 4493), 16 bytes.
+pub fn cmac_aes(key: &AesKey, data: &[u8]) -> [u8; 16] {
+    match key.schedule() {
+        Schedule::Aes128(cipher) => finish(Cmac::inner_init(cipher.clone()), data).into(),
+        Schedule::Aes192(cipher) => finish(Cmac::inner_init(cipher.clone()), data).into(),
+        Schedule::Aes256(cipher) => finish(Cmac::inner_init(cipher.clone()), data).into(),
+    }
+}
+
+fn finish<M: Mac>(mut mac: M, data: &[u8]) -> Output<M> {
+    mac.update(data);
+    mac.finalize().into_bytes()
+}
+
+fn chain(data: &[u8], padding: Padding, encrypt: impl Fn(Block) -> Block) -> Block {
+    let (whole, rest) = data.as_chunks();
+    let mut state = whole.iter().fold([0; 8], |state, block| encrypt(xor(&state, block)));
+    let mut last: Block = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(room, byte)| *room = *byte);
+    let needed = match padding {
+        Padding::Zeros => !rest.is_empty() || whole.is_empty(),
+        Padding::OneThenZeros => {
+            if let Some(room) = last.get_mut(rest.len()) {
+                *room = 0x80;
+            }
+            true
+        }
+    };
+    if needed {
+        state = encrypt(xor(&state, &last));
+    }
+    state
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bytes(text: &str) -> Vec<u8> {
+        hex::decode(text).unwrap()
+    }
+
+    fn tdes(text: &str) -> TdesKey {
+        TdesKey::unchecked(&bytes(text)).unwrap()
+    }
+
+    const NOW_IS_THE_TIME: &str = "4E6F77206973207468652074696D6520666F7220616C6C20";
+
+    #[test]
+    fn algorithm_3_agrees_with_the_standards_example_and_with_psec() {
+        // ISO/IEC 9797-1:2011 annex B.4; padding 1 (also in the retail-mac crate) and padding 2.
+        let key = tdes("0123456789ABCDEFFEDCBA9876543210");
+        let mac = |data: &str, padding| hex::encode_upper(retail_mac(&key, &bytes(data), padding));
+        assert_eq!(mac(NOW_IS_THE_TIME, Padding::Zeros), "A1C72E74EA3FA9B6");
+        assert_eq!(mac(NOW_IS_THE_TIME, Padding::OneThenZeros), "E9086230CA3BE796");
+        assert_eq!(mac("4E6F77206973207468652074696D6520666F72206974", Padding::Zeros), "2E2B1428CC78254F");
+        // Computed with psec 1.3.0: 9 bytes, so that one padded block follows.
+        let other = tdes("C4100454D69D4002AB6BF7AB8AA7D901");
+        assert_eq!(hex::encode_upper(retail_mac(&other, &bytes("A97CD00FEB49EBB3DF"), Padding::Zeros)), "A7367CE569B25989");
+        assert_eq!(
+            hex::encode_upper(
+                &retail_mac(
+                    &tdes("B376C22CD62398644FF7738CCB199204"),
+                    &bytes("978BB539DB151EF85132AE46D7E1CC0EE812"),
+                    Padding::OneThenZeros
+                )[..4]
+            ),
+            "1758CEEE"
+        );
+    }
+
+    #[test]
+    fn algorithm_1_agrees_with_the_standards_example_and_with_psec() {
+        // Single DES, so both halves are equal.
+        let single = tdes("0123456789ABCDEF0123456789ABCDEF");
+        let mac = |data: &str, padding| hex::encode_upper(cbc_mac(&single, &bytes(data), padding));
+        assert_eq!(mac(NOW_IS_THE_TIME, Padding::Zeros), "70A30640CC76DD8B");
+        assert_eq!(mac(NOW_IS_THE_TIME, Padding::OneThenZeros), "10E1F0F108341B6D");
+        assert_eq!(mac("4E6F77206973207468652074696D6520666F72206974", Padding::Zeros), "E45B3AD2B7CC0856");
+        let double = tdes("B376C22CD62398644FF7738CCB199204");
+        let data = bytes("978BB539DB151EF85132AE46D7E1CC0EE812");
+        assert_eq!(hex::encode_upper(&cbc_mac(&double, &data, Padding::OneThenZeros)[..4]), "69F930C2");
+    }
+
+    #[test]
+    fn cmac_agrees_with_rfc_4493_and_sp_800_38b() {
+        let aes = AesKey::from_hex("2B7E151628AED2A6ABF7158809CF4F3C").unwrap();
+        assert_eq!(hex::encode_upper(cmac_aes(&aes, b"")), "BB1D6929E95937287FA37D129B756746");
+        assert_eq!(
+            hex::encode_upper(cmac_aes(
+                &aes,
+                &bytes("6BC1BEE22E409F96E93D7E117393172AAE2D8A571E03AC9C9EB76FAC45AF8E5130C81C46A35CE411")
+            )),
+            "DFA66747DE9AE63030CA32611497C827"
+        );
+        // AES-256, computed with python cryptography.
+        let long = AesKey::from_hex("0A5EE0381113EA53D65B63CE59BC08776464DEB471E8B0A348B85187890D2C86").unwrap();
+        assert_eq!(hex::encode_upper(cmac_aes(&long, &bytes("A97CD00FEB49EBB3DF"))), "97ABC3CB11E4B8F1840047709125F486");
+        let key = tdes("8AA83BF8CBDA10620BC1BF19FBB6CD58BC313D4A371CA8B5");
+        assert_eq!(hex::encode_upper(cmac_tdes(&key, b"")), "B7A688E122FFAF95");
+        assert_eq!(hex::encode_upper(cmac_tdes(&key, &bytes("6BC1BEE22E409F96E93D7E117393172AAE2D8A57"))), "743DDBE0CE2DC2ED");
+        let double = tdes("C4100454D69D4002AB6BF7AB8AA7D901");
+        assert_eq!(hex::encode_upper(cmac_tdes(&double, &bytes("A97CD00FEB49EBB3DF"))), "5E2C80C9C103519A");
+    }
+
+    proptest! {
+        #[test]
+        fn padding_1_cannot_tell_trailing_zeros_and_padding_2_can(data in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let key = tdes("0123456789ABCDEFFEDCBA9876543210");
+            let whole = data.len().max(1).next_multiple_of(8);
+            let padded: Vec<u8> = data.iter().copied().chain(std::iter::repeat(0)).take(whole).collect();
+            prop_assert_eq!(retail_mac(&key, &data, Padding::Zeros), retail_mac(&key, &padded, Padding::Zeros));
+            if padded != data {
+                prop_assert_ne!(retail_mac(&key, &data, Padding::OneThenZeros), retail_mac(&key, &padded, Padding::OneThenZeros));
+            }
+        }
+    }
+}
