@@ -1,1 +1,2 @@
-//! system
+//! Suites over the whole system; see `tests/system`.
+#![forbid(unsafe_code)]

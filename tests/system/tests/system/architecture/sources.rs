@@ -1,0 +1,286 @@
+//! Rules about text: what may stand in which files. They read the files as people do, word by word, so that
+//! a rule needs no compiler and can say where it was broken.
+
+use std::fs;
+use std::path::Path;
+
+/// Most files are shorter than this.
+pub(super) const USUAL_LINES: usize = 400;
+/// No file is longer than this.
+pub(super) const MOST_LINES: usize = 900;
+
+/// Folders whose code is a pure function of its arguments.
+const PURE: &[&str] = &[
+    "payments/",
+    "codecs/iso8583/",
+    "codecs/iso20022/",
+    "codecs/files/",
+    "codecs/dialects/",
+    "hsm/crypto/",
+    "ledger/book/",
+    "routing/routes/",
+    "routing/risk/",
+    "switch/engine/",
+];
+const IMPURE: &[&str] =
+    &["Instant::now", "SystemTime::now", "Zoned::now", "Timestamp::now", "std::fs", "std::net", "std::env", "std::thread"];
+
+/// Folders where a float would sooner or later be money.
+const NEAR_MONEY: &[&str] = &["payments/", "ledger/book/", "switch/engine/"];
+
+/// Behaviour of networks is named by what it is, never by whose it is.
+const NETWORKS: &[&str] =
+    &["mastercard", "visa", "amex", "jcb", "unionpay", "rupay", "maestro", "interac", "diners", "banknet", "visanet", "cirrus"];
+
+/// The one module that needs `unsafe`: a PKCS#11 call which the safe crate lacks.
+const UNSAFE_MODULE: &str = "hsm/operations/src/pkcs11/";
+/// Its package denies what all others forbid, since a forbidden lint cannot be allowed again.
+const UNSAFE_PACKAGE: &str = "hsm/operations/";
+
+/// The packages that own a schema, and the suites which look at what they wrote.
+const SQL_OWNERS: &[&str] = &["ledger/postgres/", "hsm/vault/", "settlement/", "tests/"];
+const SQL: &[&str] = &["SELECT ", "INSERT INTO ", "DELETE FROM ", "CREATE TABLE "];
+
+/// One file, its path from the root.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) path: String,
+    pub(super) text: String,
+}
+
+impl Source {
+    pub(super) fn lines(&self) -> usize {
+        self.text.lines().count()
+    }
+
+    fn is_below(&self, folders: &[&str]) -> bool {
+        folders.iter().any(|folder| self.path.starts_with(folder))
+    }
+}
+
+/// Every Rust source of the house.
+pub(super) fn rust(root: &Path) -> Vec<Source> {
+    let mut found = texts(root);
+    found.retain(|source| source.path.ends_with(".rs"));
+    found
+}
+
+/// Every file that is text, without what is generated and the copies of test vectors.
+pub(super) fn texts(root: &Path) -> Vec<Source> {
+    let mut found = Vec::new();
+    walk(root, root, &mut found);
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+fn walk(root: &Path, folder: &Path, found: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).expect("a folder of the checkout is readable") {
+        let path = entry.expect("a folder of the checkout is readable").path();
+        let name = path.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
+        if path.is_symlink() || ["target", ".git", ".demo", "tests/vectors"].contains(&name.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
+            walk(root, &path, found);
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            found.push(Source { path: name, text });
+        }
+    }
+}
+
+/// The sources without their tests: files below `tests/` and `benches/`, files named `tests.rs`, and in the
+/// rest everything from the test module on, which comes last.
+pub(super) fn production(sources: &[Source]) -> Vec<Source> {
+    let is_test = |path: &str| path.contains("/tests/") || path.contains("/benches/") || path.ends_with("/tests.rs");
+    let code = sources.iter().filter(|source| !is_test(&source.path)).cloned();
+    code.map(|mut source| {
+        if let Some(start) = source.text.find("#[cfg(test)]\nmod ") {
+            source.text.truncate(start);
+        }
+        source
+    })
+    .collect()
+}
+
+pub(super) fn below<'a>(sources: &'a [Source], folder: &'a str) -> impl Iterator<Item = &'a Source> {
+    sources.iter().filter(move |source| source.path.starts_with(folder))
+}
+
+pub(super) fn pure(sources: &[Source]) -> impl Iterator<Item = &Source> {
+    sources.iter().filter(|source| source.is_below(PURE))
+}
+
+pub(super) fn near_money(sources: &[Source]) -> impl Iterator<Item = &Source> {
+    sources.iter().filter(|source| source.is_below(NEAR_MONEY))
+}
+
+/// `path:line: what` for every line for which `rule` says what is wrong.
+fn search<'a>(sources: impl Iterator<Item = &'a Source>, rule: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    sources
+        .flat_map(|source| {
+            let lines = source.text.lines().enumerate();
+            lines.filter_map(|(at, line)| Some(format!("{}:{}: {}", source.path, at + 1, rule(line)?))).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn first_in(line: &str, words: &[&str]) -> Option<String> {
+    words.iter().find(|word| line.contains(*word)).map(|word| (*word).to_owned())
+}
+
+/// The code of a line without its comment.
+fn code(line: &str) -> &str {
+    line.split("//").next().unwrap_or_default()
+}
+
+/// Identifiers and words of a line, split at `_` and where a capital letter starts a new word, in lower case.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for letter in line.chars() {
+        if !letter.is_alphanumeric() || (letter.is_uppercase() && before.is_lowercase()) {
+            words.push(String::new());
+        }
+        if letter.is_alphanumeric() {
+            words.last_mut().expect("never empty").extend(letter.to_lowercase());
+        }
+        before = letter;
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn has_word(line: &str, wanted: &[&str]) -> Option<String> {
+    words(line).into_iter().find(|word| wanted.contains(&word.as_str()))
+}
+
+/// Reads of a clock, a file, a socket or the environment in packages that are pure.
+pub(super) fn impure(production: &[Source]) -> Vec<String> {
+    search(pure(production), |line| first_in(code(line), IMPURE))
+}
+
+/// Names of networks in the engine, comments included.
+pub(super) fn network_names(sources: &[Source]) -> Vec<String> {
+    search(below(sources, "switch/engine/"), |line| has_word(line, NETWORKS))
+}
+
+/// Floats near money.
+pub(super) fn floats(sources: &[Source]) -> Vec<String> {
+    search(near_money(sources), |line| has_word(code(line), &["f32", "f64"]))
+}
+
+/// Statements outside the packages that own a schema.
+pub(super) fn sql(production: &[Source]) -> Vec<String> {
+    search(production.iter().filter(|source| !source.is_below(SQL_OWNERS)), |line| first_in(code(line), SQL))
+}
+
+/// `unsafe` outside its module, an unsafe block without its reason, a package that does not forbid it.
+pub(super) fn unsafe_code(sources: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for source in sources {
+        if source.path.ends_with("src/lib.rs") || source.path.ends_with("src/main.rs") {
+            let wanted =
+                if source.path.starts_with(UNSAFE_PACKAGE) { "#![deny(unsafe_code)]" } else { "#![forbid(unsafe_code)]" };
+            if !source.text.contains(wanted) {
+                found.push(format!("{}: {wanted} is missing", source.path));
+            }
+        }
+        let mut reasoned = false;
+        for (at, line) in source.text.lines().enumerate() {
+            reasoned |= line.contains("SAFETY:");
+            let is_unsafe =
+                ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"].iter().any(|form| code(line).contains(form));
+            // This file spells the forms out to look for them.
+            if is_unsafe && !line.contains("\"unsafe") {
+                if !source.path.starts_with(UNSAFE_MODULE) {
+                    found.push(format!("{}:{}: unsafe code outside the PKCS#11 module", source.path, at + 1));
+                } else if !reasoned {
+                    found.push(format!("{}:{}: unsafe code without its SAFETY: line", source.path, at + 1));
+                }
+                reasoned = false;
+            }
+        }
+    }
+    found
+}
+
+/// Absolute paths of somebody's machine.
+pub(super) fn machine_paths(texts: &[Source]) -> Vec<String> {
+    let folders = ["work", "root", "home", "Users"].map(|folder| format!("/{folder}/"));
+    search(texts.iter(), |line| {
+        let folder = folders.iter().find(|folder| {
+            line.match_indices(folder.as_str()).any(|(at, _)| {
+                let before = line[..at].chars().next_back().unwrap_or(' ');
+                !before.is_alphanumeric() && !['.', '_', '-', '}', '*'].contains(&before)
+            })
+        })?;
+        Some(format!("names {folder}"))
+    })
+}
+
+/// Files longer than anybody reads.
+pub(super) fn too_long(sources: &[Source]) -> Vec<String> {
+    sources.iter().filter(|s| s.lines() > MOST_LINES).map(|s| format!("{} has {} lines", s.path, s.lines())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(path: &str, text: &str) -> Vec<Source> {
+        vec![Source { path: path.to_owned(), text: text.to_owned() }]
+    }
+
+    #[test]
+    fn a_clock_in_a_pure_package_is_found_but_not_in_its_tests() {
+        let broken = one("switch/engine/src/lib.rs", "fn now() { Instant::now(); }\n");
+        assert_eq!(impure(&production(&broken)), ["switch/engine/src/lib.rs:1: Instant::now"]);
+        let tested = one("switch/engine/src/lib.rs", "#[cfg(test)]\nmod tests { use std::fs; }\n");
+        assert_eq!(impure(&production(&tested)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_network_in_the_engine_is_found_in_any_spelling() {
+        for line in ["// as VISA does", "let visa_code = 1;", "enum VisaCode {}", "struct MasterCard;\nlet mastercard = 1;"] {
+            assert_eq!(network_names(&one("switch/engine/src/case.rs", line)).len(), 1, "{line}");
+        }
+        assert_eq!(network_names(&one("switch/engine/src/case.rs", "// it is advisable to supervise")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_float_near_money_is_found() {
+        assert_eq!(floats(&one("ledger/book/src/a.rs", "let rate: f64 = x;")).len(), 1);
+        assert_eq!(floats(&one("ledger/book/src/a.rs", "// never f64")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn sql_in_the_shell_is_found() {
+        assert_eq!(sql(&one("switch/shell/src/a.rs", "let q = \"SELECT 1\";")).len(), 1);
+        assert_eq!(sql(&one("hsm/vault/src/a.rs", "let q = \"SELECT 1\";")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn unsafe_code_is_found_everywhere_but_in_its_module_with_a_reason() {
+        let block = ["unsafe", " { call() }"].concat();
+        assert_eq!(unsafe_code(&one("switch/shell/src/a.rs", &block)).len(), 1);
+        assert_eq!(unsafe_code(&one("hsm/operations/src/pkcs11/raw.rs", &block)).len(), 1);
+        assert_eq!(
+            unsafe_code(&one("hsm/operations/src/pkcs11/raw.rs", &format!("// SAFETY: ok\n{block}"))),
+            Vec::<String>::new()
+        );
+        assert_eq!(unsafe_code(&one("payments/src/lib.rs", "//! nothing")).len(), 1);
+        assert_eq!(unsafe_code(&one("payments/src/lib.rs", "#![forbid(unsafe_code)]")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_path_of_somebodys_machine_is_found() {
+        let path = ["see /", "home", "/me/x"].concat();
+        assert_eq!(machine_paths(&one("README.md", &path)).len(), 1);
+        assert_eq!(machine_paths(&one("README.md", &["target/", "work", "/x"].concat())), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_beyond_the_bound_is_found() {
+        assert_eq!(too_long(&one("a.rs", &"x\n".repeat(MOST_LINES + 1))).len(), 1);
+    }
+}
