@@ -65,6 +65,8 @@ pub enum Cause {
     LateApproval = 15,
     /// Unanswered advice acknowledged by the network.
     AdviceAcknowledged = 16,
+    /// Nothing was sent on the first route; the next one is tried, with a header of its own.
+    Rerouted = 17,
 }
 
 /// A change that the lifecycle does not know. Always a bug or a race that must be re-read.
@@ -108,6 +110,7 @@ impl State {
             (None, C::Accepted) => Ok(S::Sent),
             (None, C::OwnDecline) => Ok(S::Declined),
             (None, C::Completion) => Ok(S::Captured),
+            (Some(S::Sent), C::Rerouted) => Ok(S::Sent),
             (Some(S::Sent), C::Approval) => Ok(S::Approved),
             (Some(S::Sent | S::Approved), C::Capture) => Ok(S::Captured),
             (Some(S::Sent), C::Decline) => Ok(S::Declined),
@@ -146,7 +149,7 @@ impl State {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Cause; 16] = [
+    pub const ALL: [Cause; 17] = [
         Cause::Accepted,
         Cause::Approval,
         Cause::Capture,
@@ -163,6 +166,7 @@ impl Cause {
         Cause::DeadLetter,
         Cause::LateApproval,
         Cause::AdviceAcknowledged,
+        Cause::Rerouted,
     ];
 
     /// From its stored number.

@@ -117,6 +117,10 @@ pub enum PaymentWrite {
         cause: Cause,
         /// Where it stands now.
         standing: Standing,
+        /// After a failover: the request exactly as it will be sent on the next route, in place of
+        /// the one in the facts. What a store returns as facts has the latest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        egress: Option<Box<Egress>>,
     },
 }
 
