@@ -28,9 +28,10 @@ pub struct Command {
     /// A tombstone: the claim of an original that was never seen, taken by its reversal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tombstone: Option<TakenClaim>,
-    /// The answer stored for repeats of a claim.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<(ClaimKey, Answer)>,
+    /// Answers stored for repeats of claims: the request's own, and the original's where a reversal
+    /// ends it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<(ClaimKey, Answer)>,
     /// Journals, each balanced per currency.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub journals: Vec<Journal>,
@@ -68,7 +69,7 @@ impl Command {
             payment: None,
             claim: None,
             tombstone: None,
-            answer: None,
+            answers: Vec::new(),
             journals: Vec::new(),
             hold: None,
             capture: None,
