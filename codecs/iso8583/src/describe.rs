@@ -1,0 +1,100 @@
+//! A message for people: a table with names, masked, and a hex dump with what is hidden marked.
+
+use std::fmt::Write;
+
+use crate::field::{Field, Sensitivity, Shape};
+use crate::mask;
+use crate::message::Message;
+use crate::spec::Spec;
+use crate::tlv::Tlvs;
+
+/// Describes a message, masked. Fields that the spec does not know are shown by length only.
+pub fn describe(spec: &Spec, message: &Message) -> String {
+    let mut out = String::new();
+    // Writing into a String cannot fail.
+    let _ = writeln!(out, "MTI {}  {}", message.mti().escape_debug(), spec.title());
+    for (number, content) in message.fields() {
+        match spec.field(number) {
+            Some(field) => row(field, mask::sensitivity(field, message), content, &mut out),
+            None => {
+                let _ = writeln!(out, "{number:>3}  {:<44} {:<12} [{} bytes]", "not in the spec", "", content.len());
+            }
+        }
+    }
+    for note in message.notes() {
+        let _ = writeln!(out, "note: field {}: {} at byte {}", note.field, note.kind, note.offset);
+    }
+    if !message.frame().is_empty() {
+        dump(spec, message, &mut out);
+    }
+    out
+}
+
+fn row(field: &Field, sensitivity: Sensitivity, content: &[u8], out: &mut String) {
+    let Some(shown) = shown(field, sensitivity, content) else { return };
+    let _ = writeln!(out, "{:>3}  {:<44} {:<12} {shown}", field.number, field.name, field.form());
+    if field.shape == Shape::BerTlv && sensitivity == Sensitivity::Clear {
+        for tlv in Tlvs::new(content).map_while(Result::ok) {
+            let value = hex::encode_upper(tlv.value);
+            let value = if tlv.holds_card_data() { "*".repeat(value.len()) } else { value };
+            let _ = writeln!(out, "       {:<6} {:>3}  {value}", tlv.tag_hex(), tlv.value.len());
+        }
+    }
+}
+
+/// The content as it may be shown; `None` for what is left out.
+fn shown(field: &Field, sensitivity: Sensitivity, content: &[u8]) -> Option<String> {
+    match (field.shape, std::str::from_utf8(content)) {
+        _ if sensitivity == Sensitivity::Drop => None,
+        (Shape::BerTlv, _) if sensitivity == Sensitivity::Clear => Some(format!("[{} bytes]", content.len())),
+        (_, Ok(text)) if field.content != crate::Content::B => mask::text(sensitivity, text).map(|text| format!("{text:?}")),
+        _ => mask::text(sensitivity, &hex::encode_upper(content)),
+    }
+}
+
+/// 16 bytes a line. Bytes of anything that may hold card data are `**`.
+fn dump(spec: &Spec, message: &Message, out: &mut String) {
+    let frame = message.frame();
+    let visible = visible_bytes(spec, message);
+    for (line, bytes) in frame.chunks(16).enumerate() {
+        let start = line * 16;
+        let show = |at: usize| visible.get(start + at).copied().unwrap_or(false);
+        let _ = write!(out, "{start:04X} ");
+        for (at, byte) in bytes.iter().enumerate() {
+            let _ = if show(at) { write!(out, " {byte:02X}") } else { write!(out, " **") };
+        }
+        let gap = (16 - bytes.len()) * 3 + 2;
+        let _ = write!(out, "{:gap$}", "");
+        out.extend(bytes.iter().enumerate().map(|(at, byte)| match byte {
+            _ if !show(at) => '*',
+            0x20..=0x7E => char::from(*byte),
+            _ => '.',
+        }));
+        out.push('\n');
+    }
+}
+
+/// Which bytes of the frame may be shown: MTI and bitmaps, and what the fields allow. Decided by
+/// reading the frame's layout again; what cannot be laid out is hidden.
+fn visible_bytes(spec: &Spec, message: &Message) -> Vec<bool> {
+    let mut visible = vec![false; message.frame().len()];
+    for span in spec.layout(message.frame()) {
+        let Some(bytes) = visible.get_mut(span.start..span.end) else { continue };
+        match span.field {
+            None => bytes.fill(true),
+            Some(field) if field.shape == Shape::BerTlv => bytes.fill(false),
+            Some(field) => {
+                let sensitivity = mask::sensitivity(field, message);
+                let plain = crate::charset::is_plain(field.charset);
+                let length = bytes.len();
+                for (at, byte) in bytes.iter_mut().enumerate() {
+                    *byte = match sensitivity {
+                        Sensitivity::Mask => plain && mask::shows(Sensitivity::Mask, length, at),
+                        other => mask::shows(other, length, at),
+                    };
+                }
+            }
+        }
+    }
+    visible
+}
