@@ -1,6 +1,7 @@
 //! Sample files of public writers: decoded as their manifest says, written again byte for byte, and damaged
 //! ones refused at the right level. A part of the files lies beside this test; `SWITCHYARD_VECTORS` names
 //! a directory with all of them (`clearing/ipm` in it).
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -4,7 +4,7 @@ use super::fault::Reason;
 
 /// Writes the objects one after the other, in the order given. A tag is 1 to 3 bytes as EMV writes it,
 /// a value at most 255 bytes, the whole at most 255 bytes, as ISO 8583 gives the field.
-pub fn chip_data<'a>(objects: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Result<Vec<u8>, Reason> {
+pub fn chip_data<'a>(objects: impl IntoIterator<Item = ChipObject<'a>>) -> Result<Vec<u8>, Reason> {
     let mut out = Vec::with_capacity(255);
     for (tag, value) in objects {
         let length = u8::try_from(value.len()).map_err(|_| Reason::ChipData)?;
@@ -21,8 +21,11 @@ pub fn chip_data<'a>(objects: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) ->
     if out.len() > 255 { Err(Reason::ChipData) } else { Ok(out) }
 }
 
+/// A tag and its value.
+pub type ChipObject<'a> = (&'a [u8], &'a [u8]);
+
 /// Tags and values of a DE55. Zero bytes between objects are padding and skipped.
-pub fn chip_objects(mut bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Reason> {
+pub fn chip_objects(mut bytes: &[u8]) -> Result<Vec<ChipObject<'_>>, Reason> {
     let mut objects = Vec::new();
     while let [first, rest @ ..] = bytes {
         if *first == 0 {

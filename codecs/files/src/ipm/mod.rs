@@ -24,7 +24,7 @@ mod writer;
 
 pub use acceptor::Acceptor;
 pub use ard::Ard;
-pub use chip::{chip_data, chip_objects};
+pub use chip::{ChipObject, chip_data, chip_objects};
 pub use fault::{Fault, Level, MessageNumber, Reason, RecordFault};
 pub use fields::{Content, Field, FieldTable, Form, IPM, de};
 pub use file_id::{FileId, Mode};
