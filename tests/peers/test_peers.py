@@ -1,0 +1,171 @@
+"""The peers against each other, before they judge anybody: `python test_peers.py`."""
+
+import io
+import json
+import os
+import secrets
+import subprocess
+import sys
+import unittest
+
+from cardutil import mciipm
+
+import clearing_check
+import compare
+import population
+import wire
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PREFIXES = ["476173", "541333"]
+
+
+def start(program, *arguments):
+    return subprocess.Popen(
+        [sys.executable, os.path.join(HERE, program), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE
+    )
+
+
+class TerminalAgainstIssuer(unittest.TestCase):
+    """With the same keys on both sides a terminal can talk to the issuer without a switch between them."""
+
+    @classmethod
+    def setUpClass(cls):
+        pin_key, mac_key = secrets.token_hex(16), secrets.token_hex(16)
+        population_of = [part for prefix in PREFIXES for part in ("--prefix", prefix)]
+        with start("issuer.py", "--seed", "11", "--network", "direct", "--system", "single", "--terminals", *population_of) as issuer:
+            issuer.stdin.write(json.dumps({"networks": {"direct": {"zpk": pin_key, "zak": mac_key}}}) + "\n")
+            issuer.stdin.flush()
+            port = json.loads(issuer.stdout.readline())["listening"]
+            keys = {name: {"tpk": pin_key, "tak": mac_key} for name in ("TERM0001", "TERM0002")}
+            client = subprocess.run(
+                [sys.executable, os.path.join(HERE, "client.py"), "--connect", f"127.0.0.1:{port}", "--seed", "11", "--payments", "80", *population_of],
+                input=json.dumps({"terminals": keys}) + "\n", capture_output=True, text=True, cwd=HERE, timeout=120,
+            )
+            if not client.stdout:
+                raise AssertionError(client.stderr)
+            cls.client = json.loads(client.stdout)
+            cls.errors = client.stderr
+            cls.issuer = json.loads(issuer.communicate("")[0])
+
+    def test_every_check_of_the_terminal_holds(self):
+        self.assertEqual(self.client["failures"], [], self.errors)
+        for name, count in self.client["checks"].items():
+            self.assertGreater(count, 0, name)
+
+    def test_the_books_agree_item_by_item(self):
+        found = compare.compare(self.client["book"], self.issuer)
+        self.assertEqual(found["breaks"], [])
+
+    def test_the_issuer_verified_pins_and_macs(self):
+        counts = self.issuer["counts"]
+        for name in ("pins_right", "pins_wrong", "right_macs", "wrong_macs", "damaged"):
+            self.assertGreater(counts[name], 0, name)
+
+    def test_a_terminal_that_reports_a_lie_is_found(self):
+        for change in (
+            {"stands": 1}, {"state": "reversed"}, {"rrn": "000000000000"}, {"approval": "XXXXXX"}, {"state": "never"}, {"state": "declined"},
+        ):
+            book = json.loads(json.dumps(self.client["book"]))
+            next(entry for entry in book if entry["state"] == "open").update(change)
+            self.assertNotEqual(compare.compare(book, self.issuer)["breaks"], [], change)
+
+    def test_an_issuer_that_keeps_what_it_should_not_is_found(self):
+        for change in ({"state": "reversed"}, {"rrn": "000000000000"}, {"amount": 1}):
+            issuer = json.loads(json.dumps(self.issuer))
+            next(item for item in issuer["items"] if item["state"] == "open").update(change)
+            self.assertNotEqual(compare.compare(self.client["book"], issuer)["breaks"], [], change)
+        twice = json.loads(json.dumps(self.issuer))
+        twice["items"].append(twice["items"][0])
+        self.assertNotEqual(compare.compare(self.client["book"], twice)["breaks"], [])
+
+
+class Wire(unittest.TestCase):
+    def test_mac_and_pin_block_agree_with_published_values(self):
+        # ISO/IEC 9797-1:2011 annex B: "Now is the time for all ", keys 0123456789ABCDEF and FEDCBA9876543210.
+        key = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
+        self.assertEqual(wire.retail_mac(key, b"Now is the time for all ").hex().upper(), "A1C72E74EA3FA9B6")
+        # ANSI X9.24-1:2009 annex A.4: PIN 1234, PAN 4012345678909, clear format 0 block 041274EDCBA9876F.
+        block = wire.encrypt_pin(key, "1234", "4012345678909")
+        self.assertEqual(wire.des.decrypt_tdes_ecb(key, bytes.fromhex(block)).hex().upper(), "041274EDCBA9876F")
+        self.assertEqual(wire.decrypt_pin(key, block, "4012345678909"), "1234")
+
+    def test_the_mac_covers_everything_before_it(self):
+        key = bytes(range(16))
+        raw = wire.encode("0200", {"3": "000000", "4": "000000000100", "11": "000001", "90": "0" * 42}, key)
+        self.assertTrue(wire.mac_is_right(wire.decode(raw), key))
+        self.assertIn("128", wire.decode(raw).fields)
+        # The type and the numeric elements; another digit in a bitmap would be another message.
+        for at in (3, *range(36, len(raw) - wire.MAC_HEX)):
+            changed = bytearray(raw)
+            changed[at] = ord("1") if changed[at] != ord("1") else ord("2")
+            self.assertFalse(wire.mac_is_right(wire.decode(changed), key), at)
+
+    def test_cards_have_check_digits_and_are_the_same_for_both(self):
+        made = population.cards("3", PREFIXES)
+        self.assertEqual(made, population.cards("3", PREFIXES))
+        for card in made:
+            self.assertEqual(population.luhn(card.pan[:-1]), card.pan[-1])
+
+    def test_tags_of_chip_data_are_found(self):
+        self.assertEqual(wire.tlv_tags("9F2601AA5A02411195050000000000"), ["9F26", "5A", "95"])
+
+
+class ClearingFile(unittest.TestCase):
+    """A file that cardutil wrote, then the same with one thing wrong."""
+
+    FILE_ID = "0022611210000001234500001"
+
+    def messages(self):
+        reference = "70000016325" + "00000000001"
+        reference += population.luhn(reference)
+        presentment = {
+            "MTI": "1240", "DE2": "4761739001010119", "DE3": "000000", "DE4": 1250, "DE24": "200", "DE31": reference,
+            "DE37": "632505000017", "DE49": "978", "DE55": bytes.fromhex("9F2608AABBCCDDEEFF0011"), "PDS0148": "9782", "DE71": 2,
+        }
+        return [
+            {"MTI": "1644", "DE24": "697", "DE71": 1, "PDS0105": self.FILE_ID, "PDS0122": "T"},
+            presentment,
+            {**presentment, "DE4": 900, "DE3": "200000", "DE37": "632505000018", "DE71": 3},
+            {"MTI": "1644", "DE24": "695", "DE71": 4, "PDS0105": self.FILE_ID, "PDS0301": f"{2150:016d}", "PDS0306": f"{4:08d}"},
+        ]
+
+    def test_a_good_file_has_no_breaks_in_any_layout(self):
+        for blocked in (False, True):
+            for encoding in ("latin-1", "cp500"):
+                found = clearing_check.check(self.finished(self.messages(), blocked, encoding), items=True)
+                self.assertEqual(found["breaks"], [])
+                self.assertEqual((found["layout"], found["encoding"]), ("b1014" if blocked else "vbs", encoding))
+                self.assertEqual(found["totals"]["978"], {"00": {"count": 1, "amount": 1250}, "20": {"count": 1, "amount": 900}})
+                self.assertEqual([item["rrn"] for item in found["items"]], ["632505000017", "632505000018"])
+
+    def test_one_wrong_thing_is_found(self):
+        for number, change in (
+            (0, {"PDS0105": "0022611210000001234500002"}), (1, {"DE4": 1251}), (1, {"DE71": 7}), (2, {"DE31": "70000016325000000000010"}),
+            (2, {"DE2": "4761739001010118"}), (3, {"PDS0301": f"{1:016d}"}), (3, {"PDS0306": f"{3:08d}"}),
+        ):
+            messages = self.messages()
+            messages[number].update(change)
+            self.assertNotEqual(clearing_check.check(self.finished(messages))["breaks"], [], change)
+        messages = self.messages()
+        for gone in range(len(messages)):
+            self.assertNotEqual(clearing_check.check(self.finished(messages[:gone] + messages[gone + 1 :]))["breaks"], [], gone)
+        self.assertNotEqual(clearing_check.check(self.finished([messages[0], messages[3]]))["breaks"], [])
+
+    def test_a_cut_or_damaged_file_is_found(self):
+        good = self.finished(self.messages())
+        for cut in range(len(good)):
+            self.assertNotEqual(clearing_check.check(good[:cut])["breaks"], [], cut)
+        self.assertNotEqual(clearing_check.check(good + b"x")["breaks"], [])
+
+    def finished(self, messages, blocked=False, encoding="latin-1"):
+        out = io.BytesIO()
+        writer = mciipm.IpmWriter(out, blocked=blocked, encoding=encoding)
+        for message in messages:
+            writer.write(message)
+        writer.close()
+        return out.getvalue()
+
+
+if __name__ == "__main__":
+    # psec calls what cryptography discourages; wire.py says why that is all right.
+    unittest.main(warnings="ignore")
