@@ -78,9 +78,9 @@ fn every_dependency_is_permissively_licensed() {
 }
 
 #[test]
-fn unsafe_code_is_forbidden_but_in_the_pkcs11_module() {
+fn every_crate_forbids_unsafe_code() {
     let sources = sources::rust(&root());
-    assert_none("files searched for unsafe code", sources.len(), sources::unsafe_code(&sources));
+    assert_none("crates and unsafe code", sources::roots(&sources).count(), sources::unsafe_code(&sources));
 }
 
 #[test]
@@ -111,6 +111,12 @@ fn sql_lives_in_the_rooms_that_own_a_schema() {
 fn nothing_names_the_machine_it_was_written_on() {
     let texts = sources::texts(&root());
     assert_none("text files", texts.len(), sources::machine_paths(&texts));
+}
+
+#[test]
+fn documentation_links_lead_somewhere_and_every_page_is_listed() {
+    let texts = sources::texts(&root());
+    assert_none("pages of documentation", sources::pages(&texts).count(), sources::dead_ends(&texts));
 }
 
 #[test]

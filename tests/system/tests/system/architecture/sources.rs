@@ -1,6 +1,7 @@
 //! Rules about text: what may stand in which files. They read the files as people do, word by word, so that
 //! a rule needs no compiler and can say where it was broken.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -32,14 +33,12 @@ const NEAR_MONEY: &[&str] = &["payments/", "ledger/book/", "switch/engine/"];
 const NETWORKS: &[&str] =
     &["mastercard", "visa", "amex", "jcb", "unionpay", "rupay", "maestro", "interac", "diners", "banknet", "visanet", "cirrus"];
 
-/// The one module that needs `unsafe`: a PKCS#11 call which the safe crate lacks.
-const UNSAFE_MODULE: &str = "hsm/operations/src/pkcs11/";
-/// Its package denies what all others forbid, since a forbidden lint cannot be allowed again.
-const UNSAFE_PACKAGE: &str = "hsm/operations/";
-
 /// The packages that own a schema, and the suites which look at what they wrote.
 const SQL_OWNERS: &[&str] = &["ledger/postgres/", "hsm/vault/", "settlement/", "tests/"];
 const SQL: &[&str] = &["SELECT ", "INSERT INTO ", "DELETE FROM ", "CREATE TABLE "];
+
+/// The table of contents of the documentation.
+const CONTENTS: &str = "docs/README.md";
 
 /// One file, its path from the root.
 #[derive(Debug, Clone)]
@@ -174,39 +173,29 @@ pub(super) fn sql(production: &[Source]) -> Vec<String> {
     search(production.iter().filter(|source| !source.is_below(SQL_OWNERS)), |line| first_in(code(line), SQL))
 }
 
-/// `unsafe` outside its module, an unsafe block without its reason, a package that does not forbid it.
+/// Crates that do not forbid unsafe code: the compiler then refuses it in all their modules, so this is
+/// the only place to look at.
 pub(super) fn unsafe_code(sources: &[Source]) -> Vec<String> {
-    let mut found = Vec::new();
-    for source in sources {
-        if source.path.ends_with("src/lib.rs") || source.path.ends_with("src/main.rs") {
-            let wanted =
-                if source.path.starts_with(UNSAFE_PACKAGE) { "#![deny(unsafe_code)]" } else { "#![forbid(unsafe_code)]" };
-            if !source.text.contains(wanted) {
-                found.push(format!("{}: {wanted} is missing", source.path));
-            }
-        }
-        let mut reasoned = false;
-        for (at, line) in source.text.lines().enumerate() {
-            reasoned |= line.contains("SAFETY:");
-            let is_unsafe =
-                ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"].iter().any(|form| code(line).contains(form));
-            // This file spells the forms out to look for them.
-            if is_unsafe && !line.contains("\"unsafe") {
-                if !source.path.starts_with(UNSAFE_MODULE) {
-                    found.push(format!("{}:{}: unsafe code outside the PKCS#11 module", source.path, at + 1));
-                } else if !reasoned {
-                    found.push(format!("{}:{}: unsafe code without its SAFETY: line", source.path, at + 1));
-                }
-                reasoned = false;
-            }
-        }
-    }
-    found
+    let lacking = roots(sources).filter(|source| !source.text.lines().any(|line| line == "#![forbid(unsafe_code)]"));
+    lacking.map(|source| format!("{}: #![forbid(unsafe_code)] is missing", source.path)).collect()
+}
+
+/// The root module of every library, program and suite.
+pub(super) fn roots(sources: &[Source]) -> impl Iterator<Item = &Source> {
+    sources.iter().filter(|source| {
+        let path = source.path.as_str();
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        path.ends_with("src/lib.rs")
+            || path.ends_with("src/main.rs")
+            || folder.ends_with("src/bin")
+            || folder.ends_with("/benches")
+    })
 }
 
 /// Absolute paths of somebody's machine.
 pub(super) fn machine_paths(texts: &[Source]) -> Vec<String> {
-    let folders = ["work", "root", "home", "Users"].map(|folder| format!("/{folder}/"));
+    // Root's home is a fact of every machine; what somebody keeps in it is not.
+    let folders = ["work/", "root/.", "home/", "Users/"].map(|folder| format!("/{folder}"));
     search(texts.iter(), |line| {
         let folder = folders.iter().find(|folder| {
             line.match_indices(folder.as_str()).any(|(at, _)| {
@@ -216,6 +205,52 @@ pub(super) fn machine_paths(texts: &[Source]) -> Vec<String> {
         })?;
         Some(format!("names {folder}"))
     })
+}
+
+/// Links in Markdown that lead nowhere, and pages of `docs/` that the table of contents does not list.
+pub(super) fn dead_ends(texts: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut linked = BTreeSet::new();
+    for page in pages(texts) {
+        let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for link in page.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            let path = resolve(folder, target);
+            if !texts.iter().any(|text| text.path == path) {
+                found.push(format!("{} links to {target}, which is not there", page.path));
+            }
+            if page.path == CONTENTS {
+                linked.insert(path);
+            }
+        }
+    }
+    let unlisted =
+        pages(texts).filter(|page| page.path.starts_with("docs/") && page.path != CONTENTS && !linked.contains(&page.path));
+    found.extend(unlisted.map(|page| format!("{} is not in {CONTENTS}", page.path)));
+    found
+}
+
+/// Every page of Markdown.
+pub(super) fn pages(texts: &[Source]) -> impl Iterator<Item = &Source> {
+    texts.iter().filter(|text| text.path.ends_with(".md"))
+}
+
+/// `target` as seen from `folder`, from the root.
+fn resolve(folder: &str, target: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    parts.join("/")
 }
 
 /// Files longer than anybody reads.
@@ -260,16 +295,11 @@ mod tests {
     }
 
     #[test]
-    fn unsafe_code_is_found_everywhere_but_in_its_module_with_a_reason() {
-        let block = ["unsafe", " { call() }"].concat();
-        assert_eq!(unsafe_code(&one("switch/shell/src/a.rs", &block)).len(), 1);
-        assert_eq!(unsafe_code(&one("hsm/operations/src/pkcs11/raw.rs", &block)).len(), 1);
-        assert_eq!(
-            unsafe_code(&one("hsm/operations/src/pkcs11/raw.rs", &format!("// SAFETY: ok\n{block}"))),
-            Vec::<String>::new()
-        );
+    fn a_crate_that_may_be_unsafe_is_found() {
         assert_eq!(unsafe_code(&one("payments/src/lib.rs", "//! nothing")).len(), 1);
-        assert_eq!(unsafe_code(&one("payments/src/lib.rs", "#![forbid(unsafe_code)]")), Vec::<String>::new());
+        assert_eq!(unsafe_code(&one("tests/system/src/bin/drill.rs", "// #![forbid(unsafe_code)]")).len(), 1);
+        assert_eq!(unsafe_code(&one("payments/src/lib.rs", "//! x\n#![forbid(unsafe_code)]\n")), Vec::<String>::new());
+        assert_eq!(unsafe_code(&one("payments/src/card.rs", "//! a module")), Vec::<String>::new());
     }
 
     #[test]
@@ -277,6 +307,16 @@ mod tests {
         let path = ["see /", "home", "/me/x"].concat();
         assert_eq!(machine_paths(&one("README.md", &path)).len(), 1);
         assert_eq!(machine_paths(&one("README.md", &["target/", "work", "/x"].concat())), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_dead_link_and_an_unlisted_page_are_found() {
+        let mut pages = one("docs/README.md", "[a](adr/1.md) [b](../README.md#top) [c](https://example.org)");
+        pages.extend(one("docs/adr/1.md", "[back](../README.md)"));
+        pages.extend(one("README.md", ""));
+        assert_eq!(dead_ends(&pages), Vec::<String>::new());
+        pages.extend(one("docs/secret.md", "[gone](missing.md)"));
+        assert_eq!(dead_ends(&pages).len(), 2);
     }
 
     #[test]
