@@ -1,3 +1,4 @@
 //! The one integration-test binary of the whole system.
 
 mod architecture;
+mod peers;
