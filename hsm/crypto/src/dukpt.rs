@@ -29,6 +29,12 @@ impl Ksn {
         [a, b, c, d, e, f, g, h & 0xE0, 0, 0]
     }
 
+    /// The eight leftmost bytes with a counter of zero: what the base key encrypts.
+    pub fn serial(&self) -> Block {
+        let [a, b, c, d, e, f, g, h, _, _] = self.device();
+        [a, b, c, d, e, f, g, h]
+    }
+
     /// The ten bytes.
     pub fn as_bytes(&self) -> &[u8; 10] {
         &self.0
@@ -66,14 +72,24 @@ impl Purpose {
 
 /// The initial key of a device (IPEK), from the base derivation key.
 pub fn initial_key(bdk: &TdesKey, ksn: &Ksn) -> Result<TdesKey, CryptoError> {
+    let right = masked(bdk)?.encrypt_block(ksn.serial());
+    Ok(initial_key_of_halves(&bdk.encrypt_block(ksn.serial()), &right))
+}
+
+/// The base key that makes the right half of initial keys. A token that cannot exclusive-or keys
+/// keeps it beside the base key.
+pub fn masked(bdk: &TdesKey) -> Result<TdesKey, CryptoError> {
     if bdk.len() != 16 {
         return Err(CryptoError::KeyLength);
     }
-    let [a, b, c, d, e, f, g, h, _, _] = ksn.device();
-    let serial = [a, b, c, d, e, f, g, h];
     let [left, right, _] = bdk.parts();
-    let masked = TdesKey::of_halves(&xor(left, &MASK), &xor(right, &MASK));
-    Ok(TdesKey::of_halves(&bdk.encrypt_block(serial), &masked.encrypt_block(serial)))
+    Ok(TdesKey::of_halves(&xor(left, &MASK), &xor(right, &MASK)))
+}
+
+/// The initial key out of the two blocks that a token made: [`Ksn::serial`] under the base key and
+/// under the [`masked`] one.
+pub fn initial_key_of_halves(left: &Block, right: &Block) -> TdesKey {
+    TdesKey::of_halves(left, right)
 }
 
 /// The key of the transaction that `ksn` counts, before any variant.

@@ -52,24 +52,30 @@ fn finish<M: Mac>(mut mac: M, data: &[u8]) -> Output<M> {
     mac.finalize().into_bytes()
 }
 
-fn chain(data: &[u8], padding: Padding, encrypt: impl Fn(Block) -> Block) -> Block {
-    let (whole, rest) = data.as_chunks();
-    let mut state = whole.iter().fold([0; 8], |state, block| encrypt(xor(&state, block)));
+/// What an algorithm chains over: the whole blocks before the last, and the last one padded. A token
+/// that has only ciphers composes algorithm 3 of them.
+pub fn split_last(data: &[u8], padding: Padding) -> (&[u8], Block) {
+    let keep = match padding {
+        // A last block that is full stays the last.
+        Padding::Zeros => data.len().saturating_sub(1) / 8 * 8,
+        Padding::OneThenZeros => data.len() / 8 * 8,
+    };
+    let (before, rest) = data.split_at_checked(keep).unwrap_or((&[], data));
     let mut last: Block = [0; 8];
     last.iter_mut().zip(rest).for_each(|(room, byte)| *room = *byte);
-    let needed = match padding {
-        Padding::Zeros => !rest.is_empty() || whole.is_empty(),
-        Padding::OneThenZeros => {
-            if let Some(room) = last.get_mut(rest.len()) {
-                *room = 0x80;
-            }
-            true
-        }
-    };
-    if needed {
-        state = encrypt(xor(&state, &last));
+    if padding == Padding::OneThenZeros
+        && let Some(room) = last.get_mut(rest.len())
+    {
+        *room = 0x80;
     }
-    state
+    (before, last)
+}
+
+fn chain(data: &[u8], padding: Padding, encrypt: impl Fn(Block) -> Block) -> Block {
+    let (before, last) = split_last(data, padding);
+    let (blocks, _) = before.as_chunks();
+    let state = blocks.iter().fold([0; 8], |state, block| encrypt(xor(&state, block)));
+    encrypt(xor(&state, &last))
 }
 
 #[cfg(test)]

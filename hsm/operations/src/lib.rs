@@ -1,1 +1,38 @@
-//! hsm
+//! Operations of a hardware security module, by purpose: translate a PIN, make and check a MAC, wrap a
+//! data key, keep keys. Nobody outside asks for a cipher.
+//!
+//! [`Hsm`] is a cheap handle for asynchronous callers. Behind it stands a backend that says what it can
+//! ([`Capabilities`]). Keys are called by name and have one role each; an operation with a key of
+//! another role is refused here, since tokens check little. No result holds a clear PIN or a clear
+//! payment key. The one key that leaves is a [`DataKey`], which exists to be used outside.
+//!
+//! | backend | keys | clear PIN blocks |
+//! |---|---|---|
+//! | [`pkcs11`] | in the token | in the memory of this process for microseconds |
+//! | [`software`] | in the memory of this process: tests and simulators only | likewise |
+//!
+//! The PKCS#11 backend keeps keys in the token, but clear PIN blocks and TDES DUKPT initial keys are in
+//! the memory of this process during an operation. It is for tests, laboratories and keys of stored
+//! data. PCI PIN asks that a PIN is translated inside a secure cryptographic device by one command:
+//! production PIN traffic needs a backend whose [`Capabilities::pin_stays_inside`] is true. SoftHSM is
+//! not an HSM: its key store is a file protected by a PIN.
+#![forbid(unsafe_code)]
+
+mod compose;
+mod error;
+mod handle;
+mod keys;
+pub mod pkcs11;
+mod pool;
+mod purpose;
+pub mod software;
+mod token;
+
+pub use crypto::dukpt::Ksn;
+pub use crypto::mac::Padding;
+pub use crypto::pin::Format;
+pub use error::{HsmError, TokenProblem};
+pub use handle::Hsm;
+pub use keys::{Algorithm, ClearKey, Kcv, KeyInfo, KeyName, KeyNameError, KeyRole};
+pub use pool::PoolSettings;
+pub use purpose::{Capabilities, DataKey, MacDirection, MacMethod, MacSource, PinSource, PinTarget, WrappedDataKey};

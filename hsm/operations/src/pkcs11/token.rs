@@ -1,0 +1,466 @@
+//! A worker's session: ciphers on cached handles, key management, and getting back what was lost.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crypto::CryptoError;
+use crypto::gcm::{NONCE, TAG};
+use crypto::tdes::Block;
+use cryptoki::context::{Function, Pkcs11};
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::mechanism::aead::GcmParams;
+use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, SessionState, UserType};
+use cryptoki::slot::Slot;
+use cryptoki::types::Ulong;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::directory::{self, Directory, Entry};
+use super::{Settings, library, softhsm};
+use crate::token::{Fault, Part, Token};
+use crate::{Algorithm, ClearKey, HsmError, KeyInfo, KeyName, KeyRole, TokenProblem};
+
+/// After a recovery that failed, operations are refused for this long without asking the token again:
+/// each try may cost a login.
+const REFUSED: Duration = Duration::from_secs(1);
+
+/// What the workers share.
+pub(super) struct Shared {
+    settings: Settings,
+    state: Mutex<State>,
+    /// That of the directory in `state`, to look without the lock.
+    version: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    /// Kept open, and logged in, for as long as the HSM is open: the login holds for every session.
+    anchor: Option<Session>,
+    directory: Directory,
+    refused_until: Option<Instant>,
+}
+
+impl Shared {
+    pub(super) fn new(settings: Settings) -> Arc<Self> {
+        Arc::new(Self { settings, state: Mutex::default(), version: AtomicU64::new(0) })
+    }
+
+    /// Shares what was read from the token.
+    fn publish(&self, state: &mut State, keys: BTreeMap<KeyName, Entry>) {
+        let version = state.directory.version + 1;
+        state.directory = Directory { version, keys: Arc::new(keys) };
+        self.version.store(version, Ordering::Release);
+    }
+
+    /// Also serialises whatever makes, finds or removes objects: SoftHSM before 2.7 races there.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One worker's access.
+pub(super) struct Pkcs11Token {
+    // Dropped, and so closed, before the anchor in `shared`.
+    session: Session,
+    library: Pkcs11,
+    shared: Arc<Shared>,
+    directory: Directory,
+    /// The objects in use by this worker, session copies where they could be made.
+    hot: BTreeMap<KeyName, Hot>,
+}
+
+#[derive(Clone, Copy)]
+struct Hot {
+    role: KeyRole,
+    whole: ObjectHandle,
+    companion: Option<ObjectHandle>,
+    /// Whether the objects are copies, to be destroyed when the key changes.
+    copies: bool,
+}
+
+impl Pkcs11Token {
+    pub(super) fn open(shared: Arc<Shared>) -> Result<Self, HsmError> {
+        let library = library::load(&shared.settings.module)?;
+        let (session, directory) = {
+            let mut state = shared.lock();
+            let slot = establish(&library, &shared, &mut state)?;
+            let session = library.open_rw_session(slot).map_err(refused)?;
+            (session, state.directory.clone())
+        };
+        Ok(Self { session, library, shared, directory, hot: BTreeMap::new() })
+    }
+
+    /// The objects of a key. Taking up a key for the first time may copy it.
+    fn hot(&mut self, name: &KeyName) -> Result<Hot, Fault> {
+        if let Some(hot) = self.hot.get(name) {
+            return Ok(*hot);
+        }
+        let entry = match self.directory.keys.get(name) {
+            Some(entry) if entry.complete() => entry.clone(),
+            Some(_) => return Err(HsmError::IncompleteKey(*name).into()),
+            None => return Err(HsmError::UnknownKey(*name).into()),
+        };
+        let copied = if self.shared.settings.session_copies { self.copy(&entry)? } else { None };
+        let (whole, companion) = copied.unwrap_or((entry.whole, entry.companion));
+        let hot = Hot { role: entry.info.role, whole, companion, copies: copied.is_some() };
+        self.hot.insert(*name, hot);
+        Ok(hot)
+    }
+
+    /// Session copies of a key's objects; none where the token does not let copy.
+    fn copy(&self, entry: &Entry) -> Result<Option<(ObjectHandle, Option<ObjectHandle>)>, Fault> {
+        let _state = self.shared.lock();
+        let copy = |handle| match self.session.copy_object(handle, &[Attribute::Token(false)]) {
+            Ok(copy) => Ok(Some(copy)),
+            Err(error) => match fault(error) {
+                Fault::Error(error) => {
+                    tracing::info!(target: "hsm", key = %entry.info.name, %error, "no session copy of this key");
+                    Ok(None)
+                }
+                lost => Err(lost),
+            },
+        };
+        let Some(whole) = copy(entry.whole)? else { return Ok(None) };
+        match entry.companion {
+            None => Ok(Some((whole, None))),
+            Some(companion) => Ok(copy(companion)?.map(|companion| (whole, Some(companion)))),
+        }
+    }
+
+    /// Takes note of keys that came, went or changed since this worker looked.
+    fn look(&mut self) {
+        if self.shared.version.load(Ordering::Acquire) == self.directory.version {
+            return;
+        }
+        let directory = self.shared.lock().directory.clone();
+        let before = std::mem::replace(&mut self.directory, directory);
+        let gone: Vec<KeyName> = self
+            .hot
+            .keys()
+            .filter(|name| {
+                let handles = |directory: &Directory| directory.keys.get(*name).map(|entry| (entry.whole, entry.companion));
+                handles(&before) != handles(&self.directory)
+            })
+            .copied()
+            .collect();
+        for name in gone {
+            self.drop_hot(&name);
+        }
+    }
+
+    fn drop_hot(&mut self, name: &KeyName) {
+        if let Some(hot) = self.hot.remove(name).filter(|hot| hot.copies) {
+            let _state = self.shared.lock();
+            for handle in [Some(hot.whole), hot.companion].into_iter().flatten() {
+                // A copy that is gone already is what was wanted.
+                let _ = self.session.destroy_object(handle);
+            }
+        }
+    }
+
+    /// Reads the token anew and shares what was found.
+    fn reread(&mut self) -> Result<(), Fault> {
+        {
+            let mut state = self.shared.lock();
+            let keys = directory::read(&self.session).map_err(fault)?;
+            self.shared.publish(&mut state, keys);
+        }
+        self.look();
+        Ok(())
+    }
+
+    fn info(&self, name: &KeyName) -> Result<KeyInfo, Fault> {
+        Ok(self.directory.keys.get(name).ok_or(HsmError::UnknownKey(*name))?.info.clone())
+    }
+
+    fn refuse_existing(&mut self, name: &KeyName) -> Result<(), Fault> {
+        self.reread()?;
+        if self.directory.keys.contains_key(name) { Err(HsmError::KeyExists(*name).into()) } else { Ok(()) }
+    }
+
+    /// Removes objects with this label: what a cut-off import left.
+    fn sweep(&self, label: &str) -> Result<(), Fault> {
+        let _state = self.shared.lock();
+        for handle in self.session.find_objects(&[Attribute::Label(label.into()), Attribute::Token(true)]).map_err(fault)? {
+            self.session.destroy_object(handle).map_err(fault)?;
+        }
+        Ok(())
+    }
+
+    fn create(&self, label: &str, role: KeyRole, value: &[u8]) -> Result<(), Fault> {
+        let mut template = template(label, role);
+        let (kind, _) = algorithm(role);
+        template.extend([Attribute::Class(ObjectClass::SECRET_KEY), Attribute::KeyType(kind), Attribute::Value(value.to_vec())]);
+        let created = {
+            let _state = self.shared.lock();
+            self.session.create_object(&template)
+        };
+        for attribute in &mut template {
+            if let Attribute::Value(value) = attribute {
+                value.zeroize();
+            }
+        }
+        created.map(|_| ()).map_err(fault)
+    }
+}
+
+impl Token for Pkcs11Token {
+    fn role(&mut self, key: &KeyName) -> Result<KeyRole, Fault> {
+        self.look();
+        Ok(self.hot(key)?.role)
+    }
+
+    fn decrypt_block(&mut self, key: &KeyName, block: &Block) -> Result<Zeroizing<Block>, Fault> {
+        let handle = self.hot(key)?.whole;
+        let clear = Zeroizing::new(self.session.decrypt(&Mechanism::Des3Ecb, handle, block).map_err(fault)?);
+        one_block(&clear)
+    }
+
+    fn encrypt_block(&mut self, key: &KeyName, part: Part, block: &Block) -> Result<Zeroizing<Block>, Fault> {
+        let hot = self.hot(key)?;
+        let handle = match part {
+            Part::Whole => hot.whole,
+            Part::Companion => hot.companion.ok_or(HsmError::IncompleteKey(*key))?,
+        };
+        let out = Zeroizing::new(self.session.encrypt(&Mechanism::Des3Ecb, handle, block).map_err(fault)?);
+        one_block(&out)
+    }
+
+    fn chain(&mut self, key: &KeyName, data: &[u8]) -> Result<Block, Fault> {
+        let handle = self.hot(key)?.companion.ok_or(HsmError::IncompleteKey(*key))?;
+        let out = self.session.encrypt(&Mechanism::Des3Cbc([0; 8]), handle, data).map_err(fault)?;
+        out.last_chunk().copied().ok_or_else(|| HsmError::Refused("no block came back".to_owned()).into())
+    }
+
+    fn seal(&mut self, key: &KeyName, associated: &[u8], clear: &[u8]) -> Result<Vec<u8>, Fault> {
+        let handle = self.hot(key)?.whole;
+        let mut nonce = [0; NONCE];
+        self.random(&mut nonce)?;
+        let mut parameter = nonce;
+        let mechanism = gcm(&mut parameter, associated)?;
+        let sealed = self.session.encrypt(&mechanism, handle, clear).map_err(fault)?;
+        Ok([&nonce[..], &sealed].concat())
+    }
+
+    fn open(&mut self, key: &KeyName, associated: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let handle = self.hot(key)?.whole;
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE>().ok_or(HsmError::NotAuthentic)?;
+        if sealed.len() < TAG {
+            return Err(HsmError::NotAuthentic.into());
+        }
+        let mut parameter = *nonce;
+        let mechanism = gcm(&mut parameter, associated)?;
+        match self.session.decrypt(&mechanism, handle, sealed) {
+            Ok(clear) => Ok(Zeroizing::new(clear)),
+            Err(Error::Pkcs11(RvError::EncryptedDataInvalid | RvError::EncryptedDataLenRange, _)) => {
+                Err(HsmError::NotAuthentic.into())
+            }
+            // SoftHSM has a general error for a wrong tag; a session that is well says which it was.
+            Err(Error::Pkcs11(RvError::GeneralError | RvError::FunctionFailed, Function::Decrypt))
+                if logged_in(&self.session) =>
+            {
+                Err(HsmError::NotAuthentic.into())
+            }
+            Err(error) => Err(fault(error)),
+        }
+    }
+
+    fn random(&mut self, room: &mut [u8]) -> Result<(), Fault> {
+        self.session.generate_random_slice(room).map_err(fault)
+    }
+
+    fn generate(&mut self, name: &KeyName, role: KeyRole) -> Result<KeyInfo, Fault> {
+        self.refuse_existing(name)?;
+        if directory::needs_companion(role) {
+            // The token cannot make the companion of a key whose value it keeps to itself.
+            let mut raw = Zeroizing::new(vec![0; role.algorithm().key_bytes()]);
+            loop {
+                self.random(&mut raw)?;
+                match ClearKey::from_random(role, &raw) {
+                    Err(HsmError::KeyRefused(CryptoError::WeakKey | CryptoError::RepeatedParts)) => {}
+                    drawn => return self.import(name, &drawn?),
+                }
+            }
+        }
+        let mut template = template(&directory::label(name, role), role);
+        let (_, mechanism) = algorithm(role);
+        if role.algorithm() == Algorithm::Aes256 {
+            template.push(Attribute::ValueLen(Ulong::new(32)));
+        }
+        let made = {
+            let _state = self.shared.lock();
+            self.session.generate_key(&mechanism, &template)
+        };
+        made.map_err(fault)?;
+        self.reread()?;
+        self.info(name)
+    }
+
+    fn import(&mut self, name: &KeyName, key: &ClearKey) -> Result<KeyInfo, Fault> {
+        self.refuse_existing(name)?;
+        let role = key.role();
+        if let Some(companion) = key.companion()? {
+            let label = directory::companion_label(name, role);
+            self.sweep(&label)?;
+            self.create(&label, role, companion.reveal())?;
+        }
+        self.create(&directory::label(name, role), role, key.reveal())?;
+        self.reread()?;
+        let info = self.info(name)?;
+        // What the token holds must be what was given; a token may not tell, then there is nothing to
+        // compare.
+        if info.kcv != key.kcv() && info.kcv.0 != [0; 3] {
+            self.destroy(name)?;
+            return Err(HsmError::KcvMismatch.into());
+        }
+        Ok(info)
+    }
+
+    fn destroy(&mut self, name: &KeyName) -> Result<(), Fault> {
+        self.reread()?;
+        let role = self.info(name)?.role;
+        self.drop_hot(name);
+        self.sweep(&directory::label(name, role))?;
+        self.sweep(&directory::companion_label(name, role))?;
+        self.reread()
+    }
+
+    fn list(&mut self) -> Result<Vec<KeyInfo>, Fault> {
+        self.reread()?;
+        Ok(self.directory.keys.values().map(|entry| entry.info.clone()).collect())
+    }
+
+    fn refresh(&mut self) -> Result<(), Fault> {
+        self.reread()
+    }
+
+    fn recover(&mut self) -> Result<(), HsmError> {
+        let shared = self.shared.clone();
+        let mut state = shared.lock();
+        if state.refused_until.is_some_and(|until| Instant::now() < until) {
+            return Err(HsmError::Unavailable("token did not come back, next try in a second"));
+        }
+        let recovered =
+            establish(&self.library, &shared, &mut state).and_then(|slot| self.library.open_rw_session(slot).map_err(refused));
+        match recovered {
+            Ok(session) => {
+                // The old one is not closed: another session may have its number by now.
+                std::mem::forget(std::mem::replace(&mut self.session, session));
+                self.directory = state.directory.clone();
+                self.hot.clear();
+                state.refused_until = None;
+                tracing::warn!(target: "hsm", "HSM session recovered");
+                Ok(())
+            }
+            Err(error) => {
+                state.refused_until = Some(Instant::now() + REFUSED);
+                tracing::error!(target: "hsm", %error, "HSM session not recovered");
+                Err(HsmError::Unavailable("session could not be recovered"))
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        for name in self.hot.keys().copied().collect::<Vec<_>>() {
+            self.drop_hot(&name);
+        }
+    }
+}
+
+/// Makes sure that there is a session that is logged in, and that the directory is that of the token.
+fn establish(library: &Pkcs11, shared: &Shared, state: &mut State) -> Result<Slot, HsmError> {
+    let settings = &shared.settings;
+    let no_token = || TokenProblem::NoToken(settings.token.clone());
+    let slot = library::slot_of(library, &settings.token).map_err(refused)?.ok_or_else(no_token)?;
+    if !state.anchor.as_ref().is_some_and(logged_in) {
+        let anchor = library.open_rw_session(slot).map_err(refused)?;
+        let pin = softhsm::read_pin(&settings.pin_file)?;
+        match anchor.login(UserType::User, Some(&pin)) {
+            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
+            Err(Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _)) => {
+                return Err(TokenProblem::WrongPin(settings.token.clone()).into());
+            }
+            Err(Error::Pkcs11(RvError::PinLocked, _)) => {
+                return Err(TokenProblem::PinLocked(settings.token.clone()).into());
+            }
+            Err(error) => return Err(refused(error)),
+        }
+        let keys = directory::read(&anchor).map_err(refused)?;
+        shared.publish(state, keys);
+        // A lost one is not closed: another session may have its number by now.
+        std::mem::forget(state.anchor.replace(anchor));
+    }
+    Ok(slot)
+}
+
+/// Whether a session is open and the user logged in.
+fn logged_in(session: &Session) -> bool {
+    session.get_session_info().is_ok_and(|info| info.session_state() == SessionState::RwUser)
+}
+
+/// What every key object of ours has: private, sensitive, never to be read or wrapped out, and allowed
+/// only what its role does.
+fn template(label: &str, role: KeyRole) -> Vec<Attribute> {
+    let (encrypts, decrypts) = match role {
+        KeyRole::Tpk => (false, true),
+        KeyRole::Zpk | KeyRole::Kek => (true, true),
+        KeyRole::Tak | KeyRole::Zak | KeyRole::Bdk => (true, false),
+    };
+    vec![
+        Attribute::Token(true),
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Label(label.into()),
+        Attribute::Encrypt(encrypts),
+        Attribute::Decrypt(decrypts),
+        Attribute::Sign(false),
+        Attribute::Verify(false),
+        Attribute::Wrap(false),
+        Attribute::Unwrap(false),
+        Attribute::Derive(false),
+    ]
+}
+
+fn algorithm(role: KeyRole) -> (KeyType, Mechanism<'static>) {
+    match role.algorithm() {
+        Algorithm::TdesDouble => (KeyType::DES2, Mechanism::Des2KeyGen),
+        Algorithm::Aes256 => (KeyType::AES, Mechanism::AesKeyGen),
+    }
+}
+
+fn gcm<'a>(nonce: &'a mut [u8; NONCE], associated: &'a [u8]) -> Result<Mechanism<'a>, Fault> {
+    let parameters = GcmParams::new(nonce, associated, Ulong::new(128)).map_err(fault)?;
+    Ok(Mechanism::AesGcm(parameters))
+}
+
+fn one_block(out: &[u8]) -> Result<Zeroizing<Block>, Fault> {
+    let block = Block::try_from(out).map_err(|_| HsmError::Refused("no block came back".to_owned()))?;
+    Ok(Zeroizing::new(block))
+}
+
+/// An error outside of an operation that may be tried again.
+fn refused(error: Error) -> HsmError {
+    match fault(error) {
+        Fault::Error(error) => error,
+        Fault::Lost(what) => HsmError::Unavailable(what),
+    }
+}
+
+/// Tells what a new session may mend from what it may not. Texts are the standard's names.
+fn fault(error: Error) -> Fault {
+    let Error::Pkcs11(value, function) = error else { return HsmError::Refused(error.to_string()).into() };
+    match value {
+        RvError::SessionHandleInvalid | RvError::SessionClosed => Fault::Lost("session closed"),
+        RvError::UserNotLoggedIn => Fault::Lost("not logged in"),
+        RvError::ObjectHandleInvalid | RvError::KeyHandleInvalid => Fault::Lost("object handle invalid"),
+        RvError::DeviceRemoved | RvError::TokenNotPresent | RvError::SlotIdInvalid => Fault::Lost("token removed"),
+        RvError::DeviceError | RvError::GeneralError | RvError::FunctionFailed => Fault::Lost("device error"),
+        RvError::OperationActive | RvError::OperationNotInitialized => Fault::Lost("session out of step"),
+        RvError::CryptokiNotInitialized => Fault::Lost("library not initialised"),
+        other => HsmError::Refused(format!("{function} {other:?}")).into(),
+    }
+}
