@@ -432,8 +432,18 @@ pub struct Deposit {
 /// An event for other consumers: at least once, in order per payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outbox {
+    /// Assigned by the book, gapless per shard; 0 until then.
+    #[serde(default)]
+    pub seq: i64,
     /// For example `payment.captured`.
     pub topic: Text<32>,
     /// The payment it is about.
     pub payment: PaymentId,
+}
+
+impl Outbox {
+    /// An event that has no number yet.
+    pub fn new(topic: Text<32>, payment: PaymentId) -> Self {
+        Self { seq: 0, topic, payment }
+    }
 }

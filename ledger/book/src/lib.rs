@@ -20,12 +20,13 @@ pub mod verify;
 
 pub use accounts::{AccountCode, AccountState, Balances, Side};
 pub use block::{BlockHeader, BlockNo, Hash};
-pub use book::{Book, Refusal, Staged};
+pub use book::{Book, Numbers, Refusal, Staged};
 pub use claim::{BodyHash, ClaimKey};
 pub use command::{
     Capture, CaptureKind, Clearing, Command, Deposit, EvidenceRow, HoldWrite, Journal, JournalKind, LaneEnd, LaneItem, LaneKind,
     LaneWrite, Line, Outbox, Payment, PaymentKind, PaymentWrite, Standing, TakenClaim,
 };
+pub use memory::{Fault, MemoryStore};
 pub use store::{
     Batch, ClaimRecord, CommitError, Committed, Epoch, Fence, Found, Item, Landed, Lookup, NodeId, OpenError, OpenLane,
     PaymentRecord, ReadError, Seq, Snapshot, Store,

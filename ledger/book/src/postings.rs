@@ -23,6 +23,11 @@ pub fn merchant_pending(acquirer: &AcquirerId, merchant: &MerchantId) -> Account
     code(&["merchant-payable", "pending", acquirer.as_str(), merchant.as_str()])
 }
 
+/// What a merchant took beyond its authorizations.
+pub fn merchant_exposure(acquirer: &AcquirerId, merchant: &MerchantId) -> AccountCode {
+    code(&["exposure", acquirer.as_str(), merchant.as_str()])
+}
+
 /// An account that we keep for a customer, by its IBAN or other id.
 pub fn customer(account: &Text<34>) -> AccountCode {
     code(&["customer", account.as_str()])
@@ -62,6 +67,29 @@ pub fn capture(
         CaptureKind::Void | CaptureKind::Credit => JournalKind::Reversal,
     };
     journal(step, date, Some(payment), debit, credit, amount)
+}
+
+/// What a completion took beyond its authorization, beside its [`capture`]: the merchant is not owed it
+/// until the issuer has let it stand. An advice is never refused, so it has to go somewhere.
+pub fn exposure(
+    payment: PaymentId,
+    date: BusinessDate,
+    (acquirer, merchant): (&AcquirerId, &MerchantId),
+    excess: Amount,
+) -> Journal {
+    let (debit, credit) = (merchant_pending(acquirer, merchant), merchant_exposure(acquirer, merchant));
+    journal(JournalKind::Exposure, date, Some(payment), debit, credit, excess)
+}
+
+/// Exposure ends, because the capture was taken back or the issuer let it stand.
+pub fn exposure_released(
+    payment: PaymentId,
+    date: BusinessDate,
+    (acquirer, merchant): (&AcquirerId, &MerchantId),
+    excess: Amount,
+) -> Journal {
+    let (debit, credit) = (merchant_exposure(acquirer, merchant), merchant_pending(acquirer, merchant));
+    journal(JournalKind::Reversal, date, Some(payment), debit, credit, excess)
 }
 
 /// An executed credit transfer: the debtor's account pays the bank's clearing account.
