@@ -107,6 +107,28 @@ fn breach(user: &str, used: &str, dev: bool) -> Option<String> {
     (!allowed).then(|| format!("{user} ({from:?}) uses {used} ({to:?})"))
 }
 
+/// Packages of the house that ARCHITECTURE.md has on another floor, or not at all.
+pub(super) fn undrawn(page: &str) -> Vec<String> {
+    let rows: Vec<(&str, &str)> = page
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
+            Some((cells.next()?, cells.next()?))
+        })
+        .collect();
+    let drawn = |package: &str, place: Place| {
+        let floor = match place {
+            Place::Floor(floor) => floor.to_string(),
+            Place::Simulators | Place::Tests => "-".to_owned(),
+        };
+        let short = format!("`{}`", package.strip_prefix("switchyard-").unwrap_or(package));
+        rows.iter()
+            .any(|(at, rooms)| *at == floor && (rooms.contains(&short) || place == Place::Tests && rooms.contains("`tests/`")))
+    };
+    let missing = HOUSE.iter().filter(|(package, _, place)| !drawn(package, *place));
+    missing.map(|(package, _, place)| format!("ARCHITECTURE.md does not have {package} at {place:?}")).collect()
+}
+
 impl Graph {
     /// Uses of one package of the house by another.
     pub(super) fn arrows(&self) -> usize {
@@ -203,6 +225,14 @@ mod tests {
         let mut moved = house("switchyard-risk", &[], &[]);
         moved.0[0].folder = "risk".to_owned();
         assert_eq!(moved.breaches().len(), 1);
+    }
+
+    #[test]
+    fn a_picture_with_a_room_on_the_wrong_floor_is_found() {
+        let page = "| 4 | `engine` (`switch/engine`) | x |\n| 5 | `vault` (`hsm/vault`) | y |\n";
+        let missing = undrawn(page);
+        assert!(!missing.iter().any(|line| line.contains("engine")));
+        assert!(missing.iter().any(|line| line.contains("vault")));
     }
 
     #[test]

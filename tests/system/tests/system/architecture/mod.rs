@@ -64,6 +64,21 @@ fn arrows_point_down_only() {
 }
 
 #[test]
+fn architecture_page_draws_every_room_on_its_floor() {
+    let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    assert_none("lines of ARCHITECTURE.md", page.lines().count(), floors::undrawn(&page));
+}
+
+#[test]
+fn a_package_has_at_most_one_integration_test_binary() {
+    let metadata = metadata();
+    let packages = metadata.workspace_packages();
+    let tests = |package: &&&cargo_metadata::Package| package.targets.iter().filter(|target| target.is_test()).count() > 1;
+    let found = packages.iter().filter(tests).map(|package| format!("{} has several", package.name)).collect();
+    assert_none("packages and their test binaries", packages.len(), found);
+}
+
+#[test]
 fn rooms_hold_nothing_that_their_floor_forbids() {
     let graph = workspace(&metadata());
     assert_none("dependencies of packages", graph.outside(), graph.forbidden());
