@@ -25,7 +25,8 @@ fn xmllint(definition: &str, files: &[PathBuf]) -> Result<(), String> {
 fn header_of(bytes: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(bytes).unwrap();
     let end = "</AppHdr>";
-    text[text.find("<AppHdr").unwrap()..text.find(end).unwrap() + end.len()].as_bytes().to_vec()
+    let (start, end) = (text.find("<AppHdr").unwrap(), text.find(end).unwrap() + end.len());
+    bytes[start..end].to_vec()
 }
 
 #[test]
