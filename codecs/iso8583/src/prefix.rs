@@ -78,7 +78,7 @@ pub(crate) fn write(prefix: Prefix, charset: Charset, units: usize, out: &mut Ve
         let part = u8::try_from(left % base).unwrap_or(0);
         out.push(match prefix.form {
             PrefixForm::Ascii => b'0' + part,
-            PrefixForm::Bcd => part / 10 << 4 | part % 10,
+            PrefixForm::Bcd => ((part / 10) << 4) | (part % 10),
             PrefixForm::Binary => part,
         });
         left /= base;

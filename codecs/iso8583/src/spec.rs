@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::bitmap::BitmapForm;
 use crate::error::SpecError;
-use crate::field::{Charset, Field};
+use crate::field::{Charset, Field, Severity};
 
 /// The field table of one dialect: loaded from TOML once, then shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,18 @@ impl Spec {
     /// Every field in ascending order.
     pub fn fields(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().flatten()
+    }
+
+    /// The same table for a link that only notes faults of content in all but the `essential`
+    /// fields: a cosmetic fault in an approval must not become a reversal.
+    pub fn noting_except(&self, essential: &[u8]) -> Self {
+        let mut spec = self.clone();
+        for field in spec.fields.iter_mut().flatten() {
+            if field.severity == Severity::Reject && !essential.contains(&field.number) {
+                field.severity = Severity::Note;
+            }
+        }
+        spec
     }
 
     /// The MAC field of a message whose bitmap has or has not a second half: DE128 or DE64.

@@ -100,7 +100,7 @@ fn every_fault_is_named_with_kind_field_and_offset() {
 fn an_undefined_field_is_named() {
     let text = "name = \"x\"\nmti = \"ascii\"\nbitmap = \"binary\"\n[fields]\n3 = { name = \"a\", content = \"n\", length = 6 }";
     let spec = Spec::from_toml(text).unwrap();
-    let error = spec.decode(Bytes::from_static(b"0100\x30\0\0\0\0\0\0\0000000")).unwrap_err();
+    let error = spec.decode(Bytes::from_static(b"0100\x30\0\0\0\0\0\0\x00000000")).unwrap_err();
     assert_eq!((error.kind, error.field(), error.offset), (Kind::UndefinedField, Some(4), 18));
     let mut message = Message::new("0100");
     message.set(4, "1");

@@ -46,15 +46,21 @@ impl<'a> Tlv<'a> {
     /// Whether the object holds card data (track 2, PAN, name, expiry, PIN data), or contains one
     /// that does, or cannot be looked into.
     pub fn holds_card_data(&self) -> bool {
-        self.holds_card_data_within(DEEPEST)
+        self.is_or_contains(mask::is_card_data)
     }
 
-    fn holds_card_data_within(&self, depth: usize) -> bool {
+    /// Whether the tag of this object, or of one inside it, is what `wanted` says. `true` also where
+    /// the inside is broken or nested too deep to tell: made to keep things back.
+    pub fn is_or_contains(&self, wanted: impl Fn(&[u8]) -> bool) -> bool {
+        self.is_or_contains_within(&wanted, DEEPEST)
+    }
+
+    fn is_or_contains_within(&self, wanted: &dyn Fn(&[u8]) -> bool, depth: usize) -> bool {
         let inside = |child: Result<Tlv<'_>, TlvError>| match (child, depth.checked_sub(1)) {
-            (Ok(child), Some(depth)) => child.holds_card_data_within(depth),
+            (Ok(child), Some(depth)) => child.is_or_contains_within(wanted, depth),
             _ => true,
         };
-        mask::is_card_data(self.tag) || self.children().any(inside)
+        wanted(self.tag) || self.children().any(inside)
     }
 }
 

@@ -1,0 +1,269 @@
+//! Requests from terminals and other acquirers.
+
+use bytes::Bytes;
+use iso8583::{Message, Note};
+use payments::request::{CardKind, CardRequest, Completion, Head, NetworkRequest, OriginalKey, Passthrough, PinEntry, Reversal};
+use payments::{
+    Amount, ApprovalCode, CardRef, Evidence, Expiry, MerchantId, Pan, PinBlock, ProcessingCode, Stan, TerminalId, Text, Track2,
+};
+
+use super::{Binding, CardSecrets, Echo, Error, Iso87, ReceivedMac, de, icc, read, received_mac};
+
+/// A request as received. Nothing of it may have an effect before its MAC is verified, where the
+/// link wants one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbound {
+    /// What it asks.
+    pub body: Body,
+    /// Its MAC, if it came with one as its last field.
+    pub mac: Option<ReceivedMac>,
+    /// For a refusal before the engine sees it.
+    pub echo: Echo,
+    /// What was not taken over.
+    pub dropped: Dropped,
+    /// Faults of content that the spec lets pass.
+    pub notes: Vec<Note>,
+}
+
+/// What a request asks, in the vocabulary of the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// 0800.
+    Network(NetworkRequest),
+    /// 0100, 0200.
+    Card(Box<CardReceived>),
+    /// 0220.
+    Completion(Box<Completion>),
+    /// 0400, 0420.
+    Reversal(Box<Reversal>),
+}
+
+/// A card request before the vault has made its [`CardRef`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardReceived {
+    /// The common head.
+    pub head: Head,
+    /// What it wants.
+    pub kind: CardKind,
+    /// DE3.
+    pub processing_code: ProcessingCode,
+    /// DE4 with DE49.
+    pub amount: Amount,
+    /// Whether and how a PIN came.
+    pub pin: Option<PinEntry>,
+    /// Facts for clearing and disputes.
+    pub evidence: Evidence,
+    /// Elements that travel on unread.
+    pub passthrough: Passthrough,
+    /// What the shell keeps.
+    pub secrets: CardSecrets,
+}
+
+impl CardReceived {
+    /// The canonical request, and the secrets that stay with the shell.
+    pub fn with_card(self, card: CardRef) -> (CardRequest, CardSecrets) {
+        let Self { head, kind, processing_code, amount, pin, evidence, passthrough, secrets } = self;
+        (CardRequest { head, kind, processing_code, amount, card, pin, evidence, passthrough }, secrets)
+    }
+}
+
+/// What of a request was dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dropped {
+    /// Elements outside the dialect's lists.
+    pub elements: Vec<u8>,
+    /// Data objects of DE55 that hold card data.
+    pub tags: usize,
+}
+
+/// A request that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// Why.
+    pub error: Error,
+    /// How to say so; `None` where no answer can be addressed and the connection must be closed.
+    pub echo: Option<Echo>,
+    /// Its MAC where the whole message could be read, so that a forger learns nothing from the
+    /// difference between 30 and 63.
+    pub mac: Option<ReceivedMac>,
+}
+
+impl Reject {
+    /// The answer: DE39 by [`Error::response_code`].
+    pub fn answer(&self) -> Option<Message> {
+        self.echo.as_ref().map(|echo| echo.answer(self.error.response_code()))
+    }
+}
+
+impl Iso87 {
+    /// Reads a request from a terminal.
+    ///
+    /// # Errors
+    /// A [`Reject`] that says how it can be answered.
+    pub fn read_request(&self, frame: Bytes, binding: &Binding) -> Result<Inbound, Box<Reject>> {
+        let message = self.strict.decode(frame).map_err(|error| Reject {
+            error: Error::from(&error),
+            echo: Echo::of(&error.partial),
+            mac: None,
+        })?;
+        let reject = |error| Reject { error, echo: Echo::of(&message), mac: received_mac(&message) };
+        let (body, tags) = body(&message, binding).map_err(reject)?;
+        let echo = Echo::of(&message).ok_or_else(|| reject(Error::Missing(de::STAN)))?;
+        let unknown = |number: &u8| !de::READ.contains(number) && !de::FORWARDED.contains(number);
+        let elements = message.fields().map(|(number, _)| number).filter(unknown).collect();
+        let dropped = Dropped { elements, tags };
+        Ok(Inbound { body, mac: received_mac(&message), echo, dropped, notes: message.notes().to_vec() })
+    }
+}
+
+/// What the message asks, and how many data objects of DE55 were left out.
+fn body(message: &Message, binding: &Binding) -> Result<(Body, usize), Error> {
+    match message.mti() {
+        "0800" | "0801" => network(message).map(|request| (Body::Network(request), 0)),
+        "0100" | "0101" | "0200" | "0201" => card(message, binding).map(|(request, tags)| (Body::Card(Box::new(request)), tags)),
+        "0220" | "0221" => completion(message, binding).map(|request| (Body::Completion(Box::new(request)), 0)),
+        "0400" | "0401" | "0420" | "0421" => reversal(message, binding).map(|request| (Body::Reversal(Box::new(request)), 0)),
+        _ => Err(Error::UnsupportedMessage),
+    }
+}
+
+fn network(message: &Message) -> Result<NetworkRequest, Error> {
+    Ok(NetworkRequest {
+        stan: read::stan(message)?,
+        transmission: read::transmission(message)?,
+        function: read::value(message, de::NETWORK_FUNCTION, read::network_function)?,
+    })
+}
+
+fn head(message: &Message, binding: &Binding) -> Result<Head, Error> {
+    Ok(Head {
+        acquirer: binding.acquirer,
+        mti: Text::new(message.mti()).map_err(|_| Error::UnsupportedMessage)?,
+        stan: read::stan(message)?,
+        local: read::local(message)?,
+        transmission: read::transmission(message)?,
+        institution: read::institution(message, de::ACQUIRING_INSTITUTION)?.unwrap_or(binding.institution),
+        forwarding: read::institution(message, de::FORWARDING_INSTITUTION)?,
+        rrn: read::rrn(message)?,
+        terminal: read::value(message, de::TERMINAL, TerminalId::from_bytes)?,
+        merchant: read::value(message, de::MERCHANT, MerchantId::from_bytes)?,
+    })
+}
+
+fn processing_code(message: &Message) -> Result<ProcessingCode, Error> {
+    read::value(message, de::PROCESSING_CODE, ProcessingCode::new)
+}
+
+fn card(message: &Message, binding: &Binding) -> Result<(CardReceived, usize), Error> {
+    let head = head(message, binding)?;
+    let processing_code = processing_code(message)?;
+    let kind = match (message.mti().get(..2), processing_code.transaction_type()) {
+        (Some("02"), "00") => CardKind::Purchase,
+        (Some("02"), "20") => CardKind::Refund,
+        (Some("01"), "00") => CardKind::Authorization,
+        (Some("01"), "31") => CardKind::Balance,
+        _ => return Err(Error::UnsupportedTransaction),
+    };
+    let amount = read::amount(message)?;
+    read::required(message, de::ENTRY_MODE)?;
+    read::required(message, de::CONDITION)?;
+    let secrets = secrets(message)?;
+    let raw_icc = message.get(de::ICC).unwrap_or_default();
+    let (icc, tags) = icc::without_card_data(raw_icc);
+    let ecommerce: Text<60> = read::evidence(message, de::ECOMMERCE);
+    let evidence = Evidence {
+        merchant_category: read::evidence(message, de::MERCHANT_CATEGORY),
+        entry_mode: read::evidence(message, de::ENTRY_MODE),
+        condition: read::evidence(message, de::CONDITION),
+        pos_data: read::evidence(message, de::POS_DATA),
+        eci: Text::new(ecommerce.as_str().get(..2).unwrap_or_default()).unwrap_or_default(),
+        card_sequence: secrets.sequence,
+        acceptor: read::evidence(message, de::ACCEPTOR),
+        emv: icc::evidence(raw_icc),
+    };
+    let mut passthrough = Passthrough::default();
+    for number in de::FORWARDED {
+        match message.get(number) {
+            Some(_) if number == de::ICC && icc.is_empty() => {}
+            Some(_) if number == de::ICC => passthrough.0.push((number, icc.clone())),
+            Some(content) => passthrough.0.push((number, content.to_vec())),
+            None => {}
+        }
+    }
+    let pin = secrets.pin_block.as_ref().map(|_| PinEntry::Static);
+    Ok((CardReceived { head, kind, processing_code, amount, pin, evidence, passthrough, secrets }, tags))
+}
+
+/// DE2 and DE14; where a magnetic-stripe terminal sends DE35 alone, PAN and expiry come from there.
+/// Where it sends both they must agree.
+fn secrets(message: &Message) -> Result<CardSecrets, Error> {
+    let track2 = read::maybe(message, de::TRACK2, Track2::new)?;
+    let (track_pan, track_expiry) = match &track2 {
+        Some(track) => {
+            let (pan, expiry) = parts(track).ok_or(Error::Invalid(de::TRACK2))?;
+            (Some(pan), expiry)
+        }
+        None => (None, None),
+    };
+    let pan = read::maybe(message, de::PAN, Pan::new)?;
+    if let (Some(pan), Some(track_pan)) = (&pan, &track_pan)
+        && pan != track_pan
+    {
+        return Err(Error::Contradiction(de::PAN, de::TRACK2));
+    }
+    Ok(CardSecrets {
+        pan: pan.or(track_pan).ok_or(Error::Missing(de::PAN))?,
+        expiry: read::maybe(message, de::EXPIRY, Expiry::new)?.or(track_expiry),
+        sequence: read::card_sequence(message)?,
+        track2,
+        pin_block: read::maybe(message, de::PIN_BLOCK, PinBlock::new)?,
+    })
+}
+
+/// PAN and expiry of track 2: digits, separator, YYMM (ISO/IEC 7813). An expiry of another form (a
+/// second separator stands for "none") is none.
+fn parts(track: &Track2) -> Option<(Pan, Option<Expiry>)> {
+    let raw = track.reveal();
+    let at = raw.iter().position(|byte| matches!(byte, b'=' | b'D'))?;
+    let pan = Pan::new(raw.get(..at)?).ok()?;
+    let expiry = raw.get(at + 1..at + 5).and_then(|digits| Expiry::new(digits).ok());
+    Some((pan, expiry))
+}
+
+fn completion(message: &Message, binding: &Binding) -> Result<Completion, Error> {
+    let head = head(message, binding)?;
+    if head.rrn.is_none() {
+        return Err(Error::Missing(de::RRN));
+    }
+    Ok(Completion {
+        head,
+        processing_code: processing_code(message)?,
+        amount: read::amount(message)?,
+        approval: read::maybe(message, de::APPROVAL, ApprovalCode::from_bytes)?,
+    })
+}
+
+fn reversal(message: &Message, binding: &Binding) -> Result<Reversal, Error> {
+    let head = head(message, binding)?;
+    let amount = read::amount(message)?;
+    let invalid = Error::Invalid(de::ORIGINAL);
+    let original = read::required(message, de::ORIGINAL)?;
+    let mti = original.get(..4).and_then(|mti| Text::from_bytes(mti).ok()).ok_or(invalid)?;
+    let stan = original.get(4..10).and_then(|stan| Stan::parse(stan).ok()).ok_or(invalid)?;
+    let final_amount = match read::optional(message, de::REPLACEMENT_AMOUNTS) {
+        None => None,
+        Some(amounts) => {
+            let minor = amounts.get(..12).and_then(read::number);
+            let stands = minor.and_then(|minor| Amount::new(minor, amount.currency()).ok());
+            Some(stands.ok_or(Error::Invalid(de::REPLACEMENT_AMOUNTS))?)
+        }
+    };
+    Ok(Reversal {
+        head,
+        processing_code: processing_code(message)?,
+        amount,
+        original: OriginalKey { mti, stan, local: head.local },
+        final_amount,
+        advice: matches!(message.mti(), "0420" | "0421"),
+    })
+}
