@@ -1,0 +1,729 @@
+//! A card request: purchase, authorization, refund, balance. Claim, risk, route, PIN, COMMIT A, send,
+//! answer, COMMIT B (or R), reply.
+
+use ledger::{
+    BodyHash, Capture, CaptureKind, ClaimKey, Clearing, Command, EvidenceRow, LaneItem, LaneKind, LaneWrite, Outbox, Payment,
+    PaymentKind, PaymentRecord, PaymentWrite, Refusal, Standing, TakenClaim, postings,
+};
+use payments::outgoing::{CardAnswer, CardOut, Egress, MessageSystem, Outgoing};
+use payments::request::{CardKind, CardRequest};
+use payments::{Amount, Answer, Cause, LinkId, Now, Outcome, PaymentId, ResponseCode, RouteId, Rrn, State, Text};
+
+use crate::api::{Carried, ConnId, Effect, HsmDone, HsmFailure, HsmJob, Note, Secrets, Sent};
+use crate::cases::{Arrival, Asker, Body, Case, CaseId, Echo, Envelope, Stage};
+use crate::engine::{Engine, Leg, Out, Pending, Timer};
+use crate::links::{Waiting, class_of};
+use crate::proof::{Durable, Proof};
+use crate::tables::{CaptureMode, Tables};
+
+/// The body of a card case.
+#[derive(Debug)]
+pub(crate) struct CardCase {
+    pub(crate) request: CardRequest,
+    route: Option<(RouteId, MessageSystem)>,
+    /// Links still to be tried, the next one last.
+    plan: Vec<LinkId>,
+    attempt: u8,
+    risk: Text<48>,
+    pub(crate) egress: Option<Egress>,
+    /// The payment, once COMMIT A was emitted.
+    pub(crate) record: Option<PaymentRecord>,
+    /// The proof of COMMIT A.
+    accepted: Option<Durable>,
+    /// The deadline of the reversal's patience: written + maximum life.
+    pub(crate) life_ends: Option<Now>,
+}
+
+impl Engine {
+    pub(crate) fn on_card(
+        &mut self,
+        now: Now,
+        from: ConnId,
+        ingress: LinkId,
+        request: Box<CardRequest>,
+        carried: Option<Carried>,
+        out: Out<'_>,
+    ) {
+        let claim = (request.kind != CardKind::Balance).then(|| ClaimKey::card(&request.head));
+        let arrival = Arrival {
+            asker: Asker {
+                to: from,
+                echo: Echo::Card {
+                    head: Box::new(request.head),
+                    processing_code: request.processing_code,
+                    amount: request.amount,
+                    kind: Some(request.kind),
+                },
+            },
+            ingress,
+            carried,
+            claim,
+            hash: BodyHash::of(kind_word(request.kind), request.amount, &request.card.token),
+            repeat: request.head.repeat() && claim.is_some(),
+            body: Body::Card(Box::new(CardCase {
+                request: *request,
+                route: None,
+                plan: Vec::new(),
+                attempt: 0,
+                risk: Text::EMPTY,
+                egress: None,
+                record: None,
+                accepted: None,
+                life_ends: None,
+            })),
+        };
+        if let Some(case) = self.admit(now, arrival, out) {
+            self.begin(now, case, out);
+        }
+    }
+
+    /// Registry, risk, route; then the PIN, or COMMIT A at once.
+    pub(crate) fn begin_card(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        if let Err(code) = permitted(&case.tables, &card.request) {
+            return self.decline(now, id, code, "registry", out);
+        }
+        let input = risk::Input {
+            amount: card.request.amount,
+            subject: &card.request.card.token,
+            merchant: card.request.head.merchant,
+            now: now.mono,
+        };
+        let decision = case.tables.rules.decide(&input, &mut self.velocity);
+        card.risk = decision.reason;
+        if let Some(code) = decision.decline {
+            return self.decline(now, id, code, "risk", out);
+        }
+        let Some(route) = case.tables.routes.find(card.request.card.first_six.as_str()) else {
+            return self.decline(now, id, ResponseCode::NO_ROUTE, "no route", out);
+        };
+        card.route = Some((route.name, route.system));
+        card.plan = route.links.iter().rev().copied().collect();
+        if self.next_route(now, id, out) {
+            return;
+        }
+        self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "no link of the route is signed on", out);
+    }
+
+    /// Takes the next link of the plan that is ready. False when there is none.
+    fn next_route(&mut self, now: Now, id: CaseId, out: Out<'_>) -> bool {
+        loop {
+            let Some((case, card)) = card_of(&mut self.cases, id) else { return true };
+            let Some(name) = card.plan.pop() else { return false };
+            let ready = self.links.get(&name).is_some_and(crate::links::Link::is_ready);
+            if !ready {
+                continue;
+            }
+            let Some(settings) = case.tables.links.get(&name) else { continue };
+            let head = &card.request.head;
+            let terminal = case.tables.registry.terminals.get(&(head.acquirer, head.terminal));
+            let (pin, carried, by, to) = (card.request.pin, case.carried, case.send_by, settings.pin_key);
+            let from = terminal.map(|terminal| terminal.pin_key).unwrap_or_default();
+            let Some(egress) = self.build_egress(now, id, name) else { continue };
+            let Some((case, card)) = card_of(&mut self.cases, id) else { return true };
+            card.egress = Some(egress);
+            match (pin, carried) {
+                (Some(entry), Some(carried)) => {
+                    case.stage = Stage::Pin;
+                    let call = self.call(Some(id));
+                    out.push(Effect::Hsm { call, job: HsmJob::TranslatePin { carried, entry, from, to }, by });
+                }
+                _ => self.accept(now, id, out),
+            }
+            return true;
+        }
+    }
+
+    /// The header as it will be sent, with a STAN of the link.
+    fn build_egress(&mut self, now: Now, id: CaseId, name: LinkId) -> Option<Egress> {
+        let stan = self.links.get_mut(&name)?.next_stan(now.mono)?;
+        let rrn = match self.cases.get(&id)?.rrn {
+            Some(rrn) => rrn,
+            None => {
+                let (payment, rrn) = self.new_payment(now);
+                let (case, card) = card_of(&mut self.cases, id)?;
+                // A terminal's own DE37 is kept: one reference end to end.
+                let rrn = card.request.head.rrn.unwrap_or(rrn);
+                case.rrn = Some(rrn);
+                let record = self.new_record(id, payment, rrn);
+                card_of(&mut self.cases, id)?.1.record = record;
+                rrn
+            }
+        };
+        let (case, card) = card_of(&mut self.cases, id)?;
+        let settings = case.tables.links.get(&name)?;
+        let (route, system) = card.route?;
+        card.attempt = card.attempt.saturating_add(1);
+        let head = &card.request.head;
+        let institution = case.tables.registry.acquirers.get(&head.acquirer).map_or(head.institution, |a| a.institution);
+        Some(Egress {
+            link: name,
+            route,
+            system,
+            attempt: card.attempt,
+            mti: Text::literal(match (card.request.kind, system) {
+                (CardKind::Purchase | CardKind::Refund, MessageSystem::Single) => "0200",
+                _ => "0100",
+            }),
+            stan,
+            transmission: now.wall.transmission(),
+            local: head.local,
+            institution,
+            forwarding: (!settings.forwarding.is_empty()).then_some(settings.forwarding),
+            rrn,
+            processing_code: card.request.processing_code,
+            amount: card.request.amount,
+            terminal: head.terminal,
+            merchant: head.merchant,
+        })
+    }
+
+    /// The payment that this case will be: version 1, as COMMIT A writes it.
+    fn new_record(&self, id: CaseId, payment: PaymentId, rrn: Rrn) -> Option<PaymentRecord> {
+        let case = self.cases.get(&id)?;
+        let Body::Card(card) = &case.body else { return None };
+        let request = &card.request;
+        let deadlines = case.tables.deadlines;
+        let accepted = case.accepted.wall;
+        let terminal = case.tables.registry.terminals.get(&(request.head.acquirer, request.head.terminal));
+        let facts = Payment {
+            id: payment,
+            kind: match request.kind {
+                CardKind::Refund => PaymentKind::Refund,
+                CardKind::Authorization => PaymentKind::Authorization,
+                CardKind::Purchase | CardKind::Balance => PaymentKind::Purchase,
+            },
+            accepted,
+            link: case.ingress,
+            acquirer: request.head.acquirer,
+            claim: case.claim.unwrap_or(ClaimKey::card(&request.head)),
+            rrn,
+            amount: request.amount,
+            head: Some(request.head),
+            processing_code: Some(request.processing_code),
+            card: Some(request.card.clone()),
+            evidence: Some(request.evidence.clone()),
+            transfer: None,
+            risk: card.risk,
+            tables: case.tables.version,
+            egress: None,
+            bank: None,
+            send_by: accepted.after(deadlines.send),
+            answer_by: accepted.after(deadlines.reply),
+            reply_by: accepted.after(deadlines.reply),
+            keys: request.pin.and(terminal).map(|terminal| vec![terminal.pin_key]).unwrap_or_default(),
+            epoch: self.epoch.0,
+        };
+        let captures = match request.kind {
+            CardKind::Refund => true,
+            CardKind::Purchase => terminal.is_none_or(|terminal| terminal.capture == CaptureMode::Host),
+            CardKind::Authorization | CardKind::Balance => false,
+        };
+        let standing = Standing {
+            version: 1,
+            state: State::Sent,
+            approved: 0,
+            captured: 0,
+            captures: 0,
+            capture_date: captures.then_some(self.days.open),
+            approval: None,
+            code: None,
+        };
+        Some(PaymentRecord { facts, standing, lane_items: 0 })
+    }
+
+    /// The PIN is translated, or not.
+    pub(crate) fn on_pin(&mut self, now: Now, id: CaseId, result: Result<HsmDone, HsmFailure>, out: Out<'_>) {
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        if case.stage != Stage::Pin {
+            return;
+        }
+        let durable_already = card.accepted.is_some();
+        match result {
+            Ok(HsmDone::PinTranslated) => self.accept(now, id, out),
+            Err(failure) if durable_already => {
+                let code = if failure == HsmFailure::Crypto { ResponseCode::PIN_CRYPTO_ERROR } else { ResponseCode::UNAVAILABLE };
+                self.abandon(now, id, code, out);
+            }
+            Err(HsmFailure::Crypto) => self.decline(now, id, ResponseCode::PIN_CRYPTO_ERROR, "pin", out),
+            Err(HsmFailure::Unavailable) => {
+                self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "the HSM does not answer", out);
+            }
+        }
+    }
+
+    /// COMMIT A; for a balance enquiry, which moves nothing, the send at once.
+    fn accept(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        let open = self.days.open;
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        if card.request.kind == CardKind::Balance {
+            return self.send_card(now, id, None, out);
+        }
+        let (Some(egress), Some(record)) = (card.egress.clone(), card.record.as_mut()) else { return };
+        let mut command = Command::at(now.wall);
+        command.stan = Some((egress.link, egress.stan));
+        if card.accepted.is_some() {
+            // A failover: nothing was sent on the first route, and the record must say what will be
+            // sent on this one.
+            record.standing.version += 1;
+            record.facts.egress = Some(egress.clone());
+            command.payment = Some(PaymentWrite::Change {
+                id: record.facts.id,
+                cause: Cause::Rerouted,
+                standing: record.standing,
+                egress: Some(Box::new(egress)),
+            });
+        } else {
+            record.facts.egress = Some(egress);
+            if let Some(zpk) = record.facts.egress.as_ref().and_then(|e| case.tables.links.get(&e.link)).map(|s| s.pin_key)
+                && !record.facts.keys.is_empty()
+            {
+                record.facts.keys.push(zpk);
+            }
+            record.facts.risk = card.risk;
+            command.claim =
+                Some(TakenClaim { key: record.facts.claim, body: case.hash, payment: Some(record.facts.id), on: open });
+            command.payment = Some(PaymentWrite::Open {
+                facts: Box::new(record.facts.clone()),
+                cause: Cause::Accepted,
+                standing: record.standing,
+            });
+            case.holds_day = record.standing.capture_date;
+        }
+        case.stage = Stage::Accepting;
+        let holds = case.holds_day.filter(|_| card.accepted.is_none());
+        if let Some(day) = holds {
+            self.hold_day(day);
+        }
+        self.commit(command, Pending::Accept(id), out);
+    }
+
+    /// COMMIT A is durable.
+    pub(crate) fn accepted(&mut self, now: Now, id: CaseId, durable: Durable, out: Out<'_>) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let late = now.mono >= case.send_by;
+        match &mut case.body {
+            Body::Card(card) => {
+                card.accepted = Some(durable);
+                let cancelled = !case.reversals.is_empty();
+                if cancelled || late {
+                    // Nothing was sent and nothing will be.
+                    self.abandon(now, id, ResponseCode::UNAVAILABLE, out);
+                } else {
+                    self.send_card(now, id, Some(durable), out);
+                }
+            }
+            Body::Transfer(_) => self.transfer_accepted(now, id, durable, late, out),
+            _ => {}
+        }
+    }
+
+    fn send_card(&mut self, _now: Now, id: CaseId, durable: Option<Durable>, out: Out<'_>) {
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        let Some(egress) = card.egress.clone() else { return };
+        case.stage = Stage::Sending;
+        let (link, by, kind) = (egress.link, case.send_by, card.request.kind);
+        let secrets = case.carried.map_or(Secrets::None, Secrets::Carried);
+        if let Some(waits) = self.links.get_mut(&link) {
+            waits.wait(class_of(&egress.mti), egress.stan, Waiting::Case(id));
+        }
+        let message = Outgoing::Card(Box::new(CardOut {
+            evidence: card.request.evidence.clone(),
+            pin: card.request.pin.is_some(),
+            passthrough: card.request.passthrough.clone(),
+            egress,
+        }));
+        match durable {
+            Some(durable) => self.send(Proof::Durable(durable), Leg::Case(id), link, message, secrets, by, out),
+            None => self.send_unclaimed(Leg::Case(id), link, message, secrets, Some(kind), by, out),
+        }
+    }
+
+    /// The link says whether anything was written.
+    pub(crate) fn case_written(&mut self, now: Now, id: CaseId, sent: Sent, out: Out<'_>) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        if case.stage != Stage::Sending {
+            return;
+        }
+        if matches!(case.body, Body::Transfer(_)) {
+            return self.transfer_written(now, id, sent, out);
+        }
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        if sent == Sent::NotSent {
+            let balance = card.request.kind == CardKind::Balance;
+            self.release_stan(now, id);
+            if let Some((_, card)) = card_of(&mut self.cases, id) {
+                card.egress = None;
+            }
+            if self.next_route(now, id, out) {
+                return;
+            }
+            return if balance {
+                self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "the link did not take it", out);
+            } else {
+                self.abandon(now, id, ResponseCode::UNAVAILABLE, out);
+            };
+        }
+        case.stage = Stage::Waiting;
+        let settings = card.egress.as_ref().and_then(|egress| case.tables.links.get(&egress.link));
+        let (within, life) = settings.map(|s| (s.answer_within, s.maximum_life)).unwrap_or_default();
+        card.life_ends = Some(Now { mono: now.mono.after(life), wall: now.wall.after(life) });
+        self.timer(now.mono.after(within), Timer::Answer(id));
+    }
+
+    /// An answer under this case's key.
+    pub(crate) fn on_card_answer(&mut self, now: Now, id: CaseId, answer: CardAnswer, out: Out<'_>) {
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        let Some(egress) = card.egress.as_ref() else { return };
+        if let Some(why) = differs(egress, &answer) {
+            // Recorded and ignored: if nothing better comes, silence will be resolved.
+            let link = egress.link;
+            return self.unmatched(link, answer.stan.get(), why, out);
+        }
+        // An answer that overtakes the report of its own request's write is an answer all the same.
+        if !matches!(case.stage, Stage::Waiting | Stage::Sending) {
+            return;
+        }
+        if card.request.kind == CardKind::Balance {
+            return self.end_unclaimed(now, id, &answer.answer, out);
+        }
+        let (acquirer, terminal) = (card.request.head.acquirer, card.request.head.terminal);
+        let takes_part = case.tables.registry.terminals.get(&(acquirer, terminal)).is_some_and(|t| t.partial_approval);
+        let late = now.mono >= case.reply_by;
+        if let Some(life) = card.life_ends.as_mut() {
+            // It is answered: its reversal, if one comes, overtakes nothing.
+            *life = now;
+        }
+        match answer.answer.outcome() {
+            Outcome::Declined => self.decide(now, id, Cause::Decline, answer.answer, out),
+            Outcome::Partial if !takes_part => {
+                card.life_ends = Some(now);
+                self.reverse_case(now, id, Cause::Late, ResponseCode::DO_NOT_HONOUR, out);
+            }
+            Outcome::Approved | Outcome::Partial if late => {
+                card.life_ends = Some(now);
+                let code = self.timeout_code(id);
+                self.reverse_case(now, id, Cause::Late, code, out);
+            }
+            Outcome::Approved | Outcome::Partial => {
+                let captures = card.record.as_ref().is_some_and(|record| record.standing.capture_date.is_some());
+                self.decide(now, id, if captures { Cause::Capture } else { Cause::Approval }, answer.answer, out);
+            }
+        }
+    }
+
+    /// COMMIT B: the outcome, and everything that it means.
+    fn decide(&mut self, now: Now, id: CaseId, cause: Cause, answer: Answer, out: Out<'_>) {
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        let (Some(record), Some(egress)) = (card.record.as_mut(), card.egress.as_ref()) else { return };
+        let Ok(state) = State::step(Some(record.standing.state), cause) else { return };
+        let approved = cause != Cause::Decline;
+        let amount = answer.amount.filter(|_| approved).unwrap_or(record.facts.amount);
+        let standing = &mut record.standing;
+        standing.version += 1;
+        standing.state = state;
+        standing.code = Some(answer.code);
+        standing.approval = answer.approval;
+        let mut command = Command::at(now.wall);
+        if approved {
+            standing.approved = amount.minor();
+            command.evidence = Some(EvidenceRow {
+                payment: record.facts.id,
+                request: card.request.evidence.clone(),
+                answer: Answer { balances: Text::EMPTY, ..answer.clone() },
+            });
+        }
+        if let (Cause::Capture, Some(date)) = (cause, standing.capture_date) {
+            standing.captured = amount.minor();
+            standing.captures = 1;
+            let kind = if record.facts.kind == PaymentKind::Refund { CaptureKind::Refund } else { CaptureKind::Sale };
+            let clearing = clearing_of(egress.system);
+            let head = &card.request.head;
+            command.journals.push(postings::capture(
+                record.facts.id,
+                date,
+                kind,
+                None,
+                (&egress.link, clearing),
+                (&head.acquirer, &head.merchant),
+                amount,
+            ));
+            command.capture =
+                Some(Capture { seq: 0, payment: record.facts.id, number: 1, date, kind, clearing, network: egress.link, amount });
+        }
+        command.payment = Some(PaymentWrite::Change { id: record.facts.id, cause, standing: record.standing, egress: None });
+        command.answers.push((record.facts.claim, Answer { balances: Text::EMPTY, ..answer.clone() }));
+        command.outbox = Some(Outbox { seq: 0, topic: topic(state), payment: record.facts.id });
+        case.answer = Some(answer);
+        case.stage = Stage::Deciding;
+        self.commit(command, Pending::Outcome(id), out);
+    }
+
+    /// COMMIT R: the outcome is unknown, or nobody waits for it any more. The reversal is owed from
+    /// now on, and only then is anybody told.
+    pub(crate) fn reverse_case(&mut self, now: Now, id: CaseId, cause: Cause, code: ResponseCode, out: Out<'_>) {
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        let (Some(record), Some(egress)) = (card.record.as_mut(), card.egress.clone()) else { return };
+        let Ok(state) = State::step(Some(record.standing.state), cause) else { return };
+        record.standing.version += 1;
+        record.standing.state = state;
+        record.standing.code = Some(code);
+        record.lane_items = 1;
+        let life = card.life_ends.unwrap_or(now);
+        let item = LaneItem {
+            payment: record.facts.id,
+            number: 1,
+            link: egress.link,
+            kind: LaneKind::Reversal,
+            not_before: life.wall,
+            egress: Some(egress),
+            reason: Some(ResponseCode::TIMEOUT),
+            approval: None,
+            final_amount: None,
+        };
+        let answer = Answer::code(code);
+        let mut command = Command::at(now.wall);
+        command.payment = Some(PaymentWrite::Change { id: record.facts.id, cause, standing: record.standing, egress: None });
+        command.answers.push((record.facts.claim, answer.clone()));
+        command.lanes.push(LaneWrite::Owe(Box::new(item)));
+        case.answer = Some(answer);
+        case.stage = Stage::Deciding;
+        self.commit(command, Pending::Outcome(id), out);
+    }
+
+    /// No answer in time.
+    pub(crate) fn on_silence(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        let Some(case) = self.cases.get(&id) else { return };
+        if case.stage != Stage::Waiting {
+            return;
+        }
+        match &case.body {
+            Body::Transfer(_) => self.transfer_silent(now, id, Cause::Timeout, out),
+            Body::Card(card) if card.request.kind == CardKind::Balance => {
+                self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "a balance enquiry was not answered", out);
+            }
+            _ => {
+                let code = self.timeout_code(id);
+                self.reverse_case(now, id, Cause::Timeout, code, out);
+            }
+        }
+    }
+
+    /// After COMMIT A, provably nothing was sent: a durable abandonment.
+    pub(crate) fn abandon(&mut self, now: Now, id: CaseId, code: ResponseCode, out: Out<'_>) {
+        self.release_stan(now, id);
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        let Some(record) = card.record.as_mut() else { return };
+        let Ok(state) = State::step(Some(record.standing.state), Cause::NotSent) else { return };
+        record.standing.version += 1;
+        record.standing.state = state;
+        record.standing.code = Some(code);
+        let answer = Answer::code(code);
+        let mut command = Command::at(now.wall);
+        command.payment =
+            Some(PaymentWrite::Change { id: record.facts.id, cause: Cause::NotSent, standing: record.standing, egress: None });
+        command.answers.push((record.facts.claim, answer.clone()));
+        case.answer = Some(answer);
+        case.stage = Stage::Deciding;
+        self.commit(command, Pending::Outcome(id), out);
+    }
+
+    /// Our own decline, before anything was sent: one commit.
+    fn decline(&mut self, now: Now, id: CaseId, code: ResponseCode, why: &'static str, out: Out<'_>) {
+        self.release_stan(now, id);
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        if card.request.kind == CardKind::Balance {
+            return self.end_unclaimed(now, id, &Answer::code(code), out);
+        }
+        out.push(Effect::Note(Note::Refused { code, why }));
+        let known = case.rrn;
+        let (payment, rrn) = match (known, card.record.as_ref()) {
+            (Some(rrn), Some(record)) => (record.facts.id, rrn),
+            _ => {
+                let head_rrn = card.request.head.rrn;
+                let (payment, rrn) = self.new_payment(now);
+                (payment, head_rrn.unwrap_or(rrn))
+            }
+        };
+        let open = self.days.open;
+        let Some(mut record) = self.new_record(id, payment, rrn) else { return };
+        record.standing.state = State::Declined;
+        record.standing.code = Some(code);
+        record.standing.capture_date = None;
+        let answer = Answer::code(code);
+        let mut command = Command::at(now.wall);
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        command.claim = Some(TakenClaim { key: record.facts.claim, body: case.hash, payment: Some(payment), on: open });
+        command.answers.push((record.facts.claim, answer.clone()));
+        command.payment = Some(PaymentWrite::Open {
+            facts: Box::new(record.facts.clone()),
+            cause: Cause::OwnDecline,
+            standing: record.standing,
+        });
+        card.record = Some(record);
+        case.rrn = Some(rrn);
+        case.answer = Some(answer);
+        case.stage = Stage::Deciding;
+        self.commit(command, Pending::Outcome(id), out);
+    }
+
+    /// The last commit of a case was refused.
+    pub(crate) fn outcome_refused(&mut self, now: Now, id: CaseId, why: Refusal, out: Out<'_>) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        match (&why, &case.body) {
+            (Refusal::ClaimTaken(_), _) => self.reload_claim(now, id, out),
+            (Refusal::Version(_) | Refusal::Duplicate, Body::Reversal(_) | Body::Completion(_)) => {
+                self.reload_original(now, id, out);
+            }
+            (_, Body::Card(_)) if case.retries == 0 => {
+                // An approval that cannot be booked must not be told: give the money back.
+                case.retries = 1;
+                out.push(Effect::Note(Note::Alarm { what: "COMMIT B was refused; reversing", payment: None }));
+                if let Some((_, card)) = card_of(&mut self.cases, id)
+                    && let Some(record) = card.record.as_mut()
+                {
+                    record.standing.version -= 1;
+                    record.standing.state = State::Sent;
+                    record.standing.approved = 0;
+                    record.standing.captured = 0;
+                    record.standing.captures = 0;
+                }
+                self.reverse_case(now, id, Cause::Late, ResponseCode::MALFUNCTION, out);
+            }
+            _ => {
+                out.push(Effect::Note(Note::Alarm { what: "an outcome could not be recorded; nobody is told", payment: None }));
+                self.forget(now, id, out);
+            }
+        }
+    }
+
+    /// After the outcome of a card case is durable: the note, and the lane of a reversal.
+    pub(crate) fn after_decision(&mut self, now: Now, id: CaseId, proof: Proof, out: Out<'_>) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let record = match &mut case.body {
+            Body::Card(card) => card.record.take(),
+            Body::Transfer(transfer) => transfer.record.take(),
+            _ => None,
+        };
+        let Some(record) = record else { return };
+        let (facts, standing) = (&record.facts, &record.standing);
+        self.note_payment(facts.id, facts.rrn, standing.state, standing.code, out);
+        if standing.state == State::Reversing {
+            let payment = facts.id;
+            self.owe_reversal(now, id, record, proof);
+            self.keep_waiting_late(id, payment);
+        } else if standing.state == State::Enquiring {
+            self.owe_enquiry(now, id, record, proof);
+        }
+    }
+
+    /// The answer that was not there in time may still come: it lets the reversal go early.
+    fn keep_waiting_late(&mut self, id: CaseId, payment: PaymentId) {
+        let Some((_, card)) = card_of(&mut self.cases, id) else { return };
+        if let Some(egress) = card.egress.take()
+            && let Some(link) = self.links.get_mut(&egress.link)
+        {
+            link.wait(class_of(&egress.mti), egress.stan, Waiting::Late(payment));
+            // The lane holds the STAN from here on.
+            link.hand_over(egress.stan);
+        }
+    }
+
+    /// The STAN of a case is free after its quarantine, and nothing waits under it any more. (A case
+    /// that is being reversed has passed its STAN to the lane.)
+    pub(crate) fn release_stan(&mut self, now: Now, id: CaseId) {
+        let Some((case, card)) = card_of(&mut self.cases, id) else { return };
+        let Some(egress) = card.egress.as_ref() else { return };
+        let life = case.tables.links.get(&egress.link).map(|s| s.maximum_life).unwrap_or_default();
+        if let Some(link) = self.links.get_mut(&egress.link) {
+            link.stop_waiting(class_of(&egress.mti), egress.stan);
+            link.release(egress.stan, now.mono.after(life * 2));
+        }
+        card.egress = None;
+    }
+
+    fn timeout_code(&self, id: CaseId) -> ResponseCode {
+        let Some(Case { body: Body::Card(card), envelope }) = self.cases.get(&id) else { return ResponseCode::TIMEOUT };
+        let tables = &envelope.tables;
+        let link = card.egress.as_ref().map(|egress| egress.link);
+        link.and_then(|link| tables.links.get(&link)).map_or(ResponseCode::TIMEOUT, |settings| settings.timeout_code)
+    }
+}
+
+/// The envelope and the body of a card case.
+pub(crate) fn card_of(cases: &mut indexmap::IndexMap<CaseId, Case>, id: CaseId) -> Option<(&mut Envelope, &mut CardCase)> {
+    match cases.get_mut(&id)? {
+        Case { envelope, body: Body::Card(card) } => Some((envelope, card)),
+        _ => None,
+    }
+}
+
+/// Whether the registry lets this terminal ask for this.
+fn permitted(tables: &Tables, request: &CardRequest) -> Result<(), ResponseCode> {
+    let head = &request.head;
+    let merchant = tables.registry.merchants.get(&(head.acquirer, head.merchant)).filter(|merchant| merchant.active);
+    let Some(merchant) = merchant else { return Err(ResponseCode::INVALID_MERCHANT) };
+    let terminal = tables.registry.terminals.get(&(head.acquirer, head.terminal));
+    let Some(terminal) = terminal.filter(|terminal| terminal.active && terminal.merchant == head.merchant) else {
+        return Err(ResponseCode::NOT_PERMITTED_TO_TERMINAL);
+    };
+    if !terminal.allowed.is_empty() && !terminal.allowed.contains(&request.kind) {
+        return Err(ResponseCode::NOT_PERMITTED_TO_TERMINAL);
+    }
+    if request.kind == CardKind::Balance {
+        return Ok(());
+    }
+    if request.amount.currency() != merchant.currency {
+        return Err(ResponseCode::INVALID_TRANSACTION);
+    }
+    if request.amount.is_zero() || request.amount.minor() > Amount::MAX_DE4 {
+        return Err(ResponseCode::INVALID_AMOUNT);
+    }
+    Ok(())
+}
+
+/// Why an answer is not to this request, comparing what it echoes (SEMANTICS rule 17): DE7, DE37 and
+/// DE41 where they came, DE4 where the approval is in full.
+fn differs(egress: &Egress, answer: &CardAnswer) -> Option<&'static str> {
+    let other_amount = answer.answer.amount.is_some_and(|amount| amount != egress.amount);
+    if answer.transmission.is_some_and(|at| at != egress.transmission) {
+        Some("DE7 differs from what was sent")
+    } else if answer.rrn.is_some_and(|rrn| rrn != egress.rrn) {
+        Some("DE37 differs from what was sent")
+    } else if answer.terminal.is_some_and(|terminal| terminal != egress.terminal) {
+        Some("DE41 differs from what was sent")
+    } else if answer.answer.outcome() == Outcome::Approved && other_amount {
+        Some("DE4 of a full approval differs from what was sent")
+    } else if answer.answer.outcome() == Outcome::Partial
+        && answer
+            .answer
+            .amount
+            .is_none_or(|amount| amount.currency() != egress.amount.currency() || amount.minor() > egress.amount.minor())
+    {
+        Some("DE4 of a partial approval is missing or more than was asked")
+    } else {
+        None
+    }
+}
+
+/// Who moves the scheme's money for what goes out on a route.
+pub(crate) fn clearing_of(system: MessageSystem) -> Clearing {
+    match system {
+        MessageSystem::Dual => Clearing::Presentment,
+        MessageSystem::Single => Clearing::Online,
+    }
+}
+
+fn kind_word(kind: CardKind) -> &'static str {
+    match kind {
+        CardKind::Purchase => "purchase",
+        CardKind::Authorization => "authorization",
+        CardKind::Refund => "refund",
+        CardKind::Balance => "balance",
+    }
+}
+
+/// The outbox topic of a state.
+fn topic(state: State) -> Text<32> {
+    Text::new(&format!("payment.{state}")).unwrap_or_default()
+}

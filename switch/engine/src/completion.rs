@@ -1,0 +1,181 @@
+//! A completion (0220): the final amount of an authorization. One commit; an advice is never refused
+//! on business grounds, so what cannot be matched is kept, answered and raised as an alarm.
+
+use ledger::{
+    BodyHash, Capture, CaptureKind, ClaimKey, Clearing, Command, LaneItem, LaneKind, LaneWrite, Lookup, Outbox, PaymentKind,
+    PaymentRecord, postings,
+};
+use payments::request::Completion;
+use payments::{Amount, Cause, LinkId, Now, ResponseCode, State, Text};
+
+use crate::api::{Carried, ConnId, Effect, Note};
+use crate::card::clearing_of;
+use crate::cases::{Arrival, Asker, Body, CaseId, Echo, Stage};
+use crate::engine::{Engine, Out};
+
+impl Engine {
+    pub(crate) fn on_completion(
+        &mut self,
+        now: Now,
+        from: ConnId,
+        ingress: LinkId,
+        completion: Box<Completion>,
+        carried: Option<Carried>,
+        out: Out<'_>,
+    ) {
+        let reference = completion.head.rrn.map(|rrn| rrn.as_str().to_owned()).unwrap_or_default();
+        let arrival = Arrival {
+            asker: Asker {
+                to: from,
+                echo: Echo::Card {
+                    head: Box::new(completion.head),
+                    processing_code: completion.processing_code,
+                    amount: completion.amount,
+                    kind: None,
+                },
+            },
+            ingress,
+            carried,
+            claim: Some(ClaimKey::card(&completion.head)),
+            hash: BodyHash::of("completion", completion.amount, reference.as_bytes()),
+            repeat: completion.head.repeat(),
+            body: Body::Completion(completion),
+        };
+        if let Some(case) = self.admit(now, arrival, out) {
+            self.begin(now, case, out);
+        }
+    }
+
+    /// Finds the authorization by terminal and DE37.
+    pub(crate) fn begin_completion(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let Body::Completion(completion) = &case.body else { return };
+        let Some(rrn) = completion.head.rrn else {
+            return self.unmatched_advice(now, id, out);
+        };
+        let terminal = completion.head.terminal;
+        case.stage = Stage::LoadingOriginal;
+        self.load(Some(id), Lookup::Rrn { terminal, rrn }, out);
+    }
+
+    pub(crate) fn complete_found(&mut self, now: Now, id: CaseId, payments: Vec<PaymentRecord>, out: Out<'_>) {
+        let Some(case) = self.cases.get(&id) else { return };
+        let Body::Completion(completion) = &case.body else { return };
+        let head = completion.head;
+        let approval = completion.approval;
+        let found = payments.into_iter().map(|record| self.freshest(record)).rfind(|record| {
+            record.facts.kind == PaymentKind::Authorization
+                && record.facts.acquirer == head.acquirer
+                && record.facts.head.is_some_and(|original| original.merchant == head.merchant)
+                && approval.is_none_or(|code| record.standing.approval == Some(code))
+        });
+        match found {
+            Some(record) => self.operate_when_free(now, id, record, out),
+            None => self.unmatched_advice(now, id, out),
+        }
+    }
+
+    /// Captures the final amount.
+    pub(crate) fn complete_stored(&mut self, now: Now, id: CaseId, record: PaymentRecord, out: Out<'_>) {
+        let payment = record.facts.id;
+        let date = self.days.open;
+        let Some(Body::Completion(completion)) = self.cases.get(&id).map(|case| &case.body) else { return };
+        let (amount, completion_head, processing_code) = (completion.amount, completion.head, completion.processing_code);
+        let matches = amount.currency() == record.facts.amount.currency();
+        let (Ok(state), Some(egress), Some(head), true) = (
+            State::step(Some(record.standing.state), Cause::Completion),
+            record.facts.egress.clone(),
+            record.facts.head,
+            matches,
+        ) else {
+            self.unmatched_advice(now, id, out);
+            return self.next_operation(now, payment, out);
+        };
+        let clearing = clearing_of(egress.system);
+        let mut then = record.clone();
+        then.standing.version += 1;
+        then.standing.state = state;
+        then.standing.captured = amount.minor();
+        then.standing.captures += 1;
+        then.standing.capture_date = Some(date);
+        let mut command = Command::at(now.wall);
+        if amount.is_zero() {
+            // Release by zero completion: nothing is captured, nothing presented.
+            then.standing.captures -= 1;
+        } else {
+            let accounts = (&egress.link, clearing);
+            let merchant = (&record.facts.acquirer, &head.merchant);
+            let approved = record.standing.approved;
+            command.journals.push(postings::capture(payment, date, CaptureKind::Sale, None, accounts, merchant, amount));
+            if let Some(excess) = excess(amount, approved) {
+                out.push(Effect::Note(Note::Alarm { what: "a completion is above its authorization", payment: Some(payment) }));
+                command.journals.push(postings::exposure(payment, date, merchant, excess));
+            }
+            command.capture = Some(Capture {
+                seq: 0,
+                payment,
+                number: then.standing.captures,
+                date,
+                kind: CaptureKind::Sale,
+                clearing,
+                network: egress.link,
+                amount,
+            });
+        }
+        let owes = (clearing == Clearing::Online).then(|| {
+            then.lane_items += 1;
+            let mut own = egress.clone();
+            own.mti = Text::literal("0220");
+            own.amount = amount;
+            own.processing_code = processing_code;
+            own.local = completion_head.local;
+            own.transmission = now.wall.transmission();
+            LaneItem {
+                payment,
+                number: then.lane_items,
+                link: egress.link,
+                kind: LaneKind::Advice,
+                not_before: now.wall,
+                egress: Some(own),
+                reason: None,
+                approval: record.standing.approval,
+                final_amount: None,
+            }
+        });
+        let owes = match owes {
+            Some(mut item) => match self.own_stan(now, &item) {
+                Some(stan) => {
+                    if let Some(egress) = item.egress.as_mut() {
+                        egress.stan = stan;
+                    }
+                    command.stan = Some((item.link, stan));
+                    Some(item)
+                }
+                None => return self.refuse_case(now, id, ResponseCode::MALFUNCTION, "no STAN is free", out),
+            },
+            None => None,
+        };
+        command.lanes.extend(owes.iter().map(|item| LaneWrite::Owe(Box::new(item.clone()))));
+        command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.captured"), payment });
+        self.finish_operation(now, id, (command, Cause::Completion, then), owes, ResponseCode::APPROVED, out);
+    }
+
+    /// An advice has a STAN of its own. Where the link is down it has none yet: the original's
+    /// serves, since the class differs.
+    fn own_stan(&mut self, now: Now, item: &LaneItem) -> Option<payments::Stan> {
+        let original = item.egress.as_ref()?.stan;
+        let link = self.links.get_mut(&item.link)?;
+        Some(link.next_stan(now.mono).unwrap_or(original))
+    }
+
+    /// Kept, answered, and raised: an operator must find what it belongs to.
+    fn unmatched_advice(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        out.push(Effect::Note(Note::Alarm { what: "a completion without its authorization", payment: None }));
+        self.answer_reversal(now, id, ResponseCode::APPROVED, None, out);
+    }
+}
+
+/// What was taken beyond the authorization, if anything.
+pub(crate) fn excess(captured: Amount, approved_minor: i64) -> Option<Amount> {
+    Amount::new(captured.minor() - approved_minor, captured.currency()).ok().filter(|excess| !excess.is_zero())
+}

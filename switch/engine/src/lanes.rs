@@ -1,0 +1,445 @@
+//! Lanes: the ordered messages that a payment owes on a link. The store keeps the items; only the
+//! engine sends them.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use ledger::{Command, LaneEnd, LaneItem, LaneKind, LaneWrite, OpenLane, PaymentRecord, Refusal};
+use payments::outgoing::{AdviceOut, CardAnswer, Outgoing, ReversalOut, StatusRequestOut, TransferOut};
+use payments::{Cause, LinkId, Mono, Now, PaymentId, ResponseCode, State, Text};
+
+use crate::api::{Effect, Note, Secrets, Sent, UnsealReason};
+use crate::cases::{Asker, CaseId};
+use crate::engine::{Engine, Leg, Out, Pending, Timer};
+use crate::links::{Class, Waiting, class_of};
+use crate::proof::{Durable, Proof};
+
+/// A stored payment that something is being done to, or that owes a message: the one place that knows
+/// its latest version.
+#[derive(Debug)]
+pub(crate) struct Active {
+    pub(crate) record: PaymentRecord,
+    pub(crate) lanes: VecDeque<Lane>,
+    /// A change is being committed; the next one waits.
+    pub(crate) busy: Option<Change>,
+    /// Operations that wait.
+    pub(crate) queue: VecDeque<CaseId>,
+    /// Who is told when a credit transfer's outcome becomes known.
+    pub(crate) waits: Option<Asker>,
+}
+
+/// A change being committed.
+#[derive(Debug)]
+pub(crate) struct Change {
+    /// The record once it is durable.
+    pub(crate) then: PaymentRecord,
+    pub(crate) what: What,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    /// The first lane item ended.
+    LaneEnded(LaneEnd),
+    /// A reversal or completion: its case is told, and this message is owed.
+    Operation { case: CaseId, owes: Option<LaneItem> },
+    /// A payment found without outcome: this message is owed.
+    Recovered(LaneItem),
+    /// A credit transfer's outcome.
+    TransferDone(payments::Answer),
+}
+
+/// An owed message.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) item: LaneItem,
+    proof: Proof,
+    /// Attempts so far. Starts at 1 for what an earlier process may have sent.
+    attempts: u32,
+    /// Not before: the original may still be on its way.
+    pub(crate) release: Mono,
+    /// When the last attempt was sent, while its answer is awaited.
+    sent_at: Option<Mono>,
+    in_flight: bool,
+    /// The next attempt is not due before.
+    next_at: Mono,
+}
+
+/// At most so many payments with owed messages are resident; the rest stays in the store until these
+/// are done.
+const RESIDENT: usize = 8192;
+
+impl Active {
+    pub(crate) fn new(record: PaymentRecord) -> Self {
+        Self { record, lanes: VecDeque::new(), busy: None, queue: VecDeque::new(), waits: None }
+    }
+
+    pub(crate) fn owes(&self) -> bool {
+        !self.lanes.is_empty()
+    }
+
+    fn is_done(&self) -> bool {
+        self.lanes.is_empty() && self.busy.is_none() && self.queue.is_empty()
+    }
+}
+
+impl Lane {
+    pub(crate) fn new(item: LaneItem, proof: Proof, release: Mono, attempts: u32) -> Self {
+        Self { item, proof, attempts, release, sent_at: None, in_flight: false, next_at: Mono(0) }
+    }
+
+    /// Under which class its answer comes.
+    fn class(&self) -> Class {
+        match self.item.kind {
+            LaneKind::Reversal => (b'4', b'2'),
+            LaneKind::Advice => (b'2', b'2'),
+            LaneKind::Enquiry => (b'n', b'e'),
+        }
+    }
+}
+
+impl Engine {
+    /// The reversal of a case that ended in R is owed from now on.
+    pub(crate) fn owe_reversal(&mut self, now: Now, id: CaseId, record: PaymentRecord, proof: Proof) {
+        let life = match self.cases.get(&id).map(|case| &case.body) {
+            Some(crate::cases::Body::Card(card)) => card.life_ends.unwrap_or(now),
+            _ => now,
+        };
+        let Some(egress) = record.facts.egress.clone() else { return };
+        let item = LaneItem {
+            payment: record.facts.id,
+            number: 1,
+            link: egress.link,
+            kind: LaneKind::Reversal,
+            not_before: life.wall,
+            egress: Some(egress),
+            reason: Some(ResponseCode::TIMEOUT),
+            approval: None,
+            final_amount: None,
+        };
+        let payment = record.facts.id;
+        self.active.insert(payment, Active::new(record));
+        self.owe(now, item, proof, life.mono, 0);
+    }
+
+    /// An item is owed: it goes to the end of its payment's lane.
+    pub(crate) fn owe(&mut self, now: Now, item: LaneItem, proof: Proof, release: Mono, attempts: u32) {
+        let (payment, link) = (item.payment, item.link);
+        if let (LaneKind::Reversal | LaneKind::Advice, Some(egress)) = (item.kind, &item.egress)
+            && let Some(link) = self.links.get_mut(&link)
+        {
+            link.hold(egress.stan);
+        }
+        if let Some(active) = self.active.get_mut(&payment) {
+            active.lanes.push_back(Lane::new(item, proof, release, attempts));
+            self.timer(release.max(now.mono), Timer::Lane(payment));
+        }
+    }
+
+    /// Owed messages that did not fit into the snapshot.
+    pub(crate) fn take_lanes(&mut self, now: Now, lanes: Vec<OpenLane>) {
+        self.lanes_left = !lanes.is_empty();
+        for lane in lanes {
+            self.resume_lane(now, lane);
+        }
+    }
+
+    /// An owed message of an earlier process. It may have been sent, so it goes out as a repeat.
+    pub(crate) fn resume_lane(&mut self, now: Now, lane: OpenLane) {
+        let payment = lane.item.payment;
+        let wait = u64::try_from(lane.item.not_before.0.saturating_sub(now.wall.0)).unwrap_or(0);
+        let release = now.mono.after(Duration::from_micros(wait));
+        let known = self.active.entry(payment).or_insert_with(|| Active::new(lane.payment));
+        if known.lanes.iter().any(|have| have.item.number == lane.item.number) {
+            return;
+        }
+        if lane.item.kind == LaneKind::Enquiry {
+            self.transfers.insert(TransferOut::message_id_of(payment), payment);
+        }
+        self.owe(now, lane.item, Proof::Stored(self.epoch), release, 1);
+    }
+
+    /// A link is ready: what was due meanwhile goes out.
+    pub(crate) fn wake_lanes(&mut self, now: Now, link: LinkId) {
+        let due: Vec<PaymentId> = self
+            .active
+            .iter()
+            .filter(|(_, active)| active.lanes.front().is_some_and(|lane| lane.item.link == link && !lane.in_flight))
+            .map(|(payment, _)| *payment)
+            .collect();
+        for payment in due {
+            self.timer(now.mono, Timer::Lane(payment));
+        }
+    }
+
+    /// The first item of a lane is due, or its attempt was not answered.
+    pub(crate) fn run_lane(&mut self, now: Now, payment: PaymentId, out: Out<'_>) {
+        let Some(active) = self.active.get_mut(&payment) else { return };
+        if active.busy.is_some() {
+            return;
+        }
+        let Some(lane) = active.lanes.front_mut() else { return };
+        let (name, class) = (lane.item.link, lane.class());
+        let due = lane.release.max(lane.next_at);
+        if now.mono < due {
+            return self.timer(due, Timer::Lane(payment));
+        }
+        let Some(settings) = self.tables.links.get(&name) else { return };
+        let Some(link) = self.links.get_mut(&name) else { return };
+        if lane.in_flight {
+            let due = lane.sent_at.map(|at| at.after(settings.answer_within));
+            match due {
+                Some(due) if due > now.mono => return,
+                _ => {
+                    // Not acknowledged: silence never ends a lane.
+                    lane.in_flight = false;
+                    link.lanes = link.lanes.saturating_sub(1);
+                    if let Some(egress) = &lane.item.egress {
+                        link.stop_waiting(class, egress.stan);
+                    }
+                    let wait = back_off(&settings.attempts_s, lane.attempts, self.random.u64(..));
+                    let next_at = now.mono.after(wait);
+                    lane.next_at = next_at;
+                    return self.timer(next_at, Timer::Lane(payment));
+                }
+            }
+        }
+        if !link.is_ready() {
+            // An outage stops the attempts, not the age: woken when the link is ready again.
+            return;
+        }
+        if link.lanes >= settings.lane_window {
+            return self.timer(now.mono.after(Duration::from_millis(100)), Timer::Lane(payment));
+        }
+        lane.attempts += 1;
+        lane.in_flight = true;
+        lane.sent_at = Some(now.mono);
+        link.lanes += 1;
+        if let Some(egress) = &lane.item.egress {
+            link.wait(class, egress.stan, Waiting::Lane(payment));
+        }
+        let (attempt, proof, within) = (lane.attempts, lane.proof, settings.answer_within);
+        let message = build(&lane.item, &active.record, attempt, now, self.random.u128(..));
+        let secrets = match (lane.item.kind, &active.record.facts.card) {
+            (LaneKind::Reversal, Some(card)) => Secrets::Sealed(Box::new(card.clone()), UnsealReason::Reversal),
+            (LaneKind::Advice, Some(card)) => Secrets::Sealed(Box::new(card.clone()), UnsealReason::Advice),
+            _ => Secrets::None,
+        };
+        let Some(message) = message else { return };
+        out.push(Effect::Note(Note::LaneAttempt { payment, attempt }));
+        let by = now.mono.after(Duration::from_secs(2));
+        self.send(proof, Leg::Lane(payment), name, message, secrets, by, out);
+        self.timer(now.mono.after(within), Timer::Lane(payment));
+    }
+
+    /// An attempt was written, or not.
+    pub(crate) fn lane_written(&mut self, now: Now, payment: PaymentId, sent: Sent, _out: Out<'_>) {
+        let Some(active) = self.active.get_mut(&payment) else { return };
+        let Some(lane) = active.lanes.front_mut() else { return };
+        if sent == Sent::NotSent {
+            // Nothing left: not an attempt. Soon again.
+            lane.attempts = lane.attempts.saturating_sub(1);
+            if let Some(at) = lane.sent_at.as_mut() {
+                *at = Mono(0);
+            }
+            self.timer(now.mono.after(Duration::from_secs(1)), Timer::Lane(payment));
+        }
+    }
+
+    /// The late answer to a request that is being reversed: its reversal overtakes nothing any more.
+    pub(crate) fn on_late_answer(&mut self, now: Now, name: LinkId, payment: PaymentId, answer: CardAnswer, out: Out<'_>) {
+        self.unmatched(name, answer.stan.get(), "it came after its request was given up; a reversal is owed", out);
+        if let Some(link) = self.links.get_mut(&name) {
+            link.stop_waiting(crate::links::request_class(&answer.mti), answer.stan);
+        }
+        if let Some(active) = self.active.get_mut(&payment)
+            && let Some(lane) = active.lanes.front_mut()
+        {
+            lane.release = lane.release.min(now.mono);
+            self.timer(now.mono, Timer::Lane(payment));
+        }
+    }
+
+    /// 0430 or 0230.
+    pub(crate) fn on_lane_answer(&mut self, now: Now, payment: PaymentId, answer: CardAnswer, out: Out<'_>) {
+        let Some(active) = self.active.get_mut(&payment) else { return };
+        let Some(lane) = active.lanes.front_mut() else { return };
+        let (name, class) = (lane.item.link, lane.class());
+        let Some(settings) = self.tables.links.get(&name) else { return };
+        if !lane.in_flight || class != crate::links::request_class(&answer.mti) {
+            return self.unmatched(name, answer.stan.get(), "no attempt of this owed message is in flight", out);
+        }
+        lane.in_flight = false;
+        if let Some(link) = self.links.get_mut(&name) {
+            link.lanes = link.lanes.saturating_sub(1);
+            link.stop_waiting(class, answer.stan);
+        }
+        let code = answer.answer.code;
+        let not_found = lane.item.kind == LaneKind::Reversal && code == ResponseCode::NOT_FOUND;
+        // "Original not found" is final only if this attempt left after the original can have arrived.
+        let after_life = lane.sent_at.is_some_and(|at| at >= lane.release);
+        if settings.acknowledged.contains(&code) || (not_found && after_life) {
+            self.end_lane(now, payment, LaneEnd::Acknowledged, Some(code), out);
+        } else if settings.retry.contains(&code) || not_found {
+            let wait = back_off(&settings.attempts_s, lane.attempts, self.random.u64(..));
+            let next_at = now.mono.after(wait);
+            lane.next_at = next_at;
+            self.timer(next_at, Timer::Lane(payment));
+        } else {
+            out.push(Effect::Note(Note::LaneDead { payment, code }));
+            self.end_lane(now, payment, LaneEnd::Dead, Some(code), out);
+        }
+    }
+
+    /// The first item of a lane has ended: one commit.
+    fn end_lane(&mut self, now: Now, payment: PaymentId, end: LaneEnd, code: Option<ResponseCode>, out: Out<'_>) {
+        let Some(active) = self.active.get_mut(&payment) else { return };
+        let Some(lane) = active.lanes.front() else { return };
+        let cause = match (lane.item.kind, end) {
+            (_, LaneEnd::Dead) => Cause::DeadLetter,
+            (LaneKind::Reversal, LaneEnd::Acknowledged) => Cause::ReversalAcknowledged,
+            (LaneKind::Advice | LaneKind::Enquiry, LaneEnd::Acknowledged) => Cause::AdviceAcknowledged,
+        };
+        let mut then = active.record.clone();
+        let Ok(state) = State::step(Some(then.standing.state), cause) else {
+            return out.push(Effect::Note(Note::Alarm {
+                what: "an owed message ended in a state that has none",
+                payment: Some(payment),
+            }));
+        };
+        then.standing.state = state;
+        then.standing.version += 1;
+        let mut command = Command::at(now.wall);
+        command.lanes.push(LaneWrite::End { payment, number: lane.item.number, end, code });
+        self.change(command, cause, then, What::LaneEnded(end), out);
+    }
+
+    /// Commits the next version of an active payment. One at a time.
+    pub(crate) fn change(&mut self, mut command: Command, cause: Cause, then: PaymentRecord, what: What, out: Out<'_>) {
+        let payment = then.facts.id;
+        command.payment = Some(ledger::PaymentWrite::Change { id: payment, cause, standing: then.standing, egress: None });
+        if let Some(active) = self.active.get_mut(&payment) {
+            active.busy = Some(Change { then, what });
+            self.commit(command, Pending::Change(payment), out);
+        }
+    }
+
+    /// A change is durable.
+    pub(crate) fn changed(&mut self, now: Now, payment: PaymentId, durable: Durable, out: Out<'_>) {
+        let Some(active) = self.active.get_mut(&payment) else { return };
+        let Some(change) = active.busy.take() else { return };
+        active.record = change.then;
+        let record = active.record.clone();
+        self.note_payment(payment, record.facts.rrn, record.standing.state, record.standing.code, out);
+        match change.what {
+            What::LaneEnded(end) => {
+                self.lane_ended(now, payment, end, out);
+            }
+            What::Operation { case, owes } => {
+                if let Some(item) = owes {
+                    self.owe(now, item, Proof::Durable(durable), now.mono, 0);
+                }
+                self.decided(now, case, Some(durable), out);
+            }
+            What::Recovered(item) => {
+                let wait = u64::try_from(item.not_before.0.saturating_sub(now.wall.0)).unwrap_or(0);
+                self.owe(now, item, Proof::Durable(durable), now.mono.after(Duration::from_micros(wait)), 0);
+            }
+            What::TransferDone(answer) => self.transfer_done(now, payment, &answer, Proof::Durable(durable), out),
+        }
+        self.next_operation(now, payment, out);
+    }
+
+    fn lane_ended(&mut self, now: Now, payment: PaymentId, end: LaneEnd, out: Out<'_>) {
+        let Some(active) = self.active.get_mut(&payment) else { return };
+        let Some(lane) = active.lanes.pop_front() else { return };
+        if let Some(egress) = &lane.item.egress
+            && let Some(link) = self.links.get_mut(&lane.item.link)
+        {
+            let life = self.tables.links.get(&lane.item.link).map(|s| s.maximum_life).unwrap_or_default();
+            link.stop_waiting(class_of(&egress.mti), egress.stan);
+            link.release(egress.stan, now.mono.after(life * 2));
+        }
+        if end == LaneEnd::Acknowledged {
+            out.push(Effect::Note(Note::LaneDone { payment }));
+        }
+        if let Some(next) = active.lanes.front() {
+            let at = next.release.max(now.mono);
+            self.timer(at, Timer::Lane(payment));
+        }
+    }
+
+    /// The next operation on a payment, or nothing more to do: forget it.
+    pub(crate) fn next_operation(&mut self, now: Now, payment: PaymentId, out: Out<'_>) {
+        let Some(active) = self.active.get_mut(&payment) else { return };
+        if active.busy.is_some() {
+            return;
+        }
+        if let Some(case) = active.queue.pop_front() {
+            let record = active.record.clone();
+            self.operate(now, case, record, out);
+        } else if active.is_done() {
+            self.active.swap_remove(&payment);
+            self.transfers.swap_remove(&TransferOut::message_id_of(payment));
+            if self.lanes_left && self.active.len() < RESIDENT / 2 {
+                self.lanes_left = false;
+                let after = (PaymentId::FIRST, 0);
+                self.load(None, ledger::Lookup::Lanes { after, max: RESIDENT / 2 }, out);
+            }
+        } else {
+            self.timer(now.mono, Timer::Lane(payment));
+        }
+    }
+
+    /// A change was refused: somebody was faster, or the book says no.
+    pub(crate) fn change_refused(&mut self, now: Now, payment: PaymentId, why: Refusal, out: Out<'_>) {
+        let Some(active) = self.active.get_mut(&payment) else { return };
+        let change = active.busy.take();
+        match change.map(|change| change.what) {
+            Some(What::Operation { case, .. }) => self.outcome_refused(now, case, why, out),
+            _ => out.push(Effect::Note(Note::Alarm { what: "a change to an owed payment was refused", payment: Some(payment) })),
+        }
+        self.next_operation(now, payment, out);
+    }
+
+    /// An operator wants an owed message tried now.
+    pub(crate) fn retry_lane(&mut self, now: Now, payment: PaymentId) {
+        if let Some(lane) = self.active.get_mut(&payment).and_then(|active| active.lanes.front_mut()) {
+            lane.next_at = now.mono;
+            self.timer(now.mono, Timer::Lane(payment));
+        }
+    }
+}
+
+/// The message of an attempt: a repeat from the second one on.
+fn build(item: &LaneItem, record: &PaymentRecord, attempt: u32, now: Now, random: u128) -> Option<Outgoing> {
+    let again = attempt > 1;
+    match item.kind {
+        LaneKind::Reversal => Some(Outgoing::Reversal(Box::new(ReversalOut {
+            mti: Text::literal(if again { "0421" } else { "0420" }),
+            transmission: now.wall.transmission(),
+            original: item.egress.clone()?,
+            reason: item.reason.unwrap_or(ResponseCode::TIMEOUT),
+            approval: item.approval.or(record.standing.approval),
+            final_amount: item.final_amount,
+        }))),
+        LaneKind::Advice => {
+            let mut egress = item.egress.clone()?;
+            egress.mti = Text::literal(if again { "0221" } else { "0220" });
+            Some(Outgoing::Advice(Box::new(AdviceOut { egress, approval: item.approval, transmission: now.wall.transmission() })))
+        }
+        LaneKind::Enquiry => Some(Outgoing::StatusRequest(Box::new(StatusRequestOut {
+            message_id: Text::new(&format!("E{:031x}", random >> 4)).unwrap_or_default(),
+            original_message_id: TransferOut::message_id_of(record.facts.id),
+            facts: record.facts.transfer.clone()?,
+            created: now.wall,
+        }))),
+    }
+}
+
+/// The wait before the next attempt: by the table, the last entry repeating, within 20 % either way.
+fn back_off(table_s: &[u64], attempts: u32, random: u64) -> Duration {
+    let at = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+    let seconds = table_s.get(at).or(table_s.last()).copied().unwrap_or(60);
+    let millis = seconds.saturating_mul(1000);
+    Duration::from_millis(millis.saturating_mul(80 + random % 41) / 100)
+}

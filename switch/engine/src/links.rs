@@ -1,0 +1,269 @@
+//! Links: sign-on, echo, STANs, and what waits for an answer on each.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use payments::outgoing::{Incoming, NetworkAnswer, NetworkOut, NetworkResponse, Outgoing, Response};
+use payments::request::{NetworkFunction, NetworkRequest};
+use payments::{LinkId, Mono, Now, Outcome, PaymentId, ResponseCode, Stan, Text};
+
+use crate::api::{ConnId, Effect, LinkAct, LinkEvent, Note, Secrets, StanBlock};
+use crate::cases::CaseId;
+use crate::engine::{Engine, Leg, Out, Timer};
+
+/// Class and function of a request's MTI (`0100` gives `1` and `0`), with which a STAN makes the key
+/// of an answer.
+pub(crate) type Class = (u8, u8);
+
+/// What waits for an answer on a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// A request of a case.
+    Case(CaseId),
+    /// A request whose outcome is unknown already: its late answer only lets the reversal go.
+    Late(PaymentId),
+    /// An owed message.
+    Lane(PaymentId),
+    /// Network management.
+    Network(NetworkFunction),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Phase {
+    #[default]
+    Down,
+    /// Up; the sign-on is not answered yet (or another shard's engine sees to it).
+    Connected,
+    Ready,
+}
+
+/// A link as the engine sees it.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    phase: Phase,
+    owner: bool,
+    block: Option<StanBlock>,
+    last: Option<Stan>,
+    /// STANs that may not be used: how often each is held.
+    held: BTreeMap<u32, u32>,
+    /// STANs in quarantine, by when it ends.
+    quarantine: VecDeque<(Mono, u32)>,
+    waiting: IndexMap<(Class, u32), Waiting>,
+    heard: Mono,
+    missed: u32,
+    /// Owed messages in flight.
+    pub(crate) lanes: usize,
+}
+
+impl Link {
+    pub(crate) fn is_ready(&self) -> bool {
+        self.phase == Phase::Ready
+    }
+
+    /// Goes on behind the last STAN that the record knows.
+    pub(crate) fn resume(&mut self, last: Stan) {
+        self.last = Some(last);
+    }
+
+    /// The next STAN that nobody holds. `None` when the whole block is in use.
+    pub(crate) fn next_stan(&mut self, now: Mono) -> Option<Stan> {
+        while self.quarantine.front().is_some_and(|(until, _)| *until <= now) {
+            if let Some((_, stan)) = self.quarantine.pop_front() {
+                self.let_go(stan);
+            }
+        }
+        let block = self.block?;
+        let size = block.last.get().checked_sub(block.first.get())? + 1;
+        let mut at = match self.last {
+            Some(last) if last >= block.first && last < block.last => last.get() + 1,
+            _ => block.first.get(),
+        };
+        for _ in 0..size {
+            if !self.held.contains_key(&at) {
+                let stan = Stan::new(at).ok()?;
+                self.last = Some(stan);
+                self.hold(stan);
+                return Some(stan);
+            }
+            at = if at == block.last.get() { block.first.get() } else { at + 1 };
+        }
+        None
+    }
+
+    pub(crate) fn hold(&mut self, stan: Stan) {
+        *self.held.entry(stan.get()).or_default() += 1;
+    }
+
+    fn let_go(&mut self, stan: u32) {
+        if let Some(count) = self.held.get_mut(&stan) {
+            *count -= 1;
+            if *count == 0 {
+                self.held.remove(&stan);
+            }
+        }
+    }
+
+    /// One who held the STAN leaves it to another who holds it too.
+    pub(crate) fn hand_over(&mut self, stan: Stan) {
+        if self.held.get(&stan.get()).is_some_and(|count| *count > 1) {
+            self.let_go(stan.get());
+        }
+    }
+
+    /// The STAN is free again after its quarantine.
+    pub(crate) fn release(&mut self, stan: Stan, until: Mono) {
+        self.quarantine.push_back((until, stan.get()));
+    }
+
+    pub(crate) fn wait(&mut self, class: Class, stan: Stan, what: Waiting) {
+        self.waiting.insert((class, stan.get()), what);
+    }
+
+    pub(crate) fn stop_waiting(&mut self, class: Class, stan: Stan) -> Option<Waiting> {
+        self.waiting.swap_remove(&(class, stan.get()))
+    }
+
+    pub(crate) fn waits(&self, class: Class, stan: Stan) -> Option<Waiting> {
+        self.waiting.get(&(class, stan.get())).copied()
+    }
+}
+
+/// The class of a request's MTI.
+pub(crate) fn class_of(mti: &Text<4>) -> Class {
+    match mti.as_bytes() {
+        [_, class, function, _] => (*class, *function),
+        _ => (0, 0),
+    }
+}
+
+/// The class of the request that an answer's MTI belongs to: 0110 to 0100, 0230 to 0220.
+pub(crate) fn request_class(mti: &Text<4>) -> Class {
+    let (class, function) = class_of(mti);
+    (class, if matches!(function, b'1' | b'3' | b'5') { function - 1 } else { function })
+}
+
+impl Engine {
+    /// 0800 from a terminal or another acquirer.
+    pub(crate) fn on_network_request(&mut self, from: ConnId, request: &NetworkRequest, out: Out<'_>) {
+        let code = if self.draining { ResponseCode::UNAVAILABLE } else { ResponseCode::APPROVED };
+        let response =
+            NetworkResponse { stan: request.stan, transmission: request.transmission, function: request.function, code };
+        self.reply_unclaimed(from, Response::Network(response), None, out);
+    }
+
+    pub(crate) fn on_link(&mut self, now: Now, name: LinkId, is: LinkEvent, out: Out<'_>) {
+        let Some(settings) = self.tables.links.get(&name) else { return };
+        let (sign_on, echo_every) = (settings.sign_on, settings.echo_every);
+        let link = self.links.entry(name).or_default();
+        link.heard = now.mono;
+        link.missed = 0;
+        match is {
+            LinkEvent::Up { stans, owner } => {
+                link.block = Some(stans);
+                link.owner = owner;
+                link.phase = if sign_on { Phase::Connected } else { Phase::Ready };
+                if owner && sign_on {
+                    self.manage(now, name, NetworkFunction::SignOn, out);
+                }
+                if owner {
+                    self.timer(now.mono.after(echo_every), Timer::Link(name));
+                }
+                if !sign_on {
+                    self.wake_lanes(now, name);
+                }
+            }
+            LinkEvent::SignedOn => {
+                link.phase = Phase::Ready;
+                self.wake_lanes(now, name);
+            }
+            LinkEvent::Down => link.phase = Phase::Down,
+        }
+    }
+
+    /// Sends 0800 with a STAN of its own.
+    fn manage(&mut self, now: Now, name: LinkId, function: NetworkFunction, out: Out<'_>) {
+        let Some(link) = self.links.get_mut(&name) else { return };
+        let Some(stan) = link.next_stan(now.mono) else { return };
+        link.wait((b'8', b'0'), stan, Waiting::Network(function));
+        let institution = self.tables.registry.acquirers.first().map(|(_, acquirer)| acquirer.institution).unwrap_or_default();
+        let message = Outgoing::Network(NetworkOut { transmission: now.wall.transmission(), stan, institution, function });
+        let by = now.mono.after(Duration::from_secs(5));
+        self.send_unclaimed(Leg::Network, name, message, Secrets::None, None, by, out);
+    }
+
+    pub(crate) fn on_link_timer(&mut self, now: Now, name: LinkId, out: Out<'_>) {
+        let Some(settings) = self.tables.links.get(&name) else { return };
+        let (every, limit) = (settings.echo_every, settings.echo_missed);
+        let Some(link) = self.links.get_mut(&name) else { return };
+        if link.phase == Phase::Down || !link.owner {
+            return;
+        }
+        let due = link.heard.after(every);
+        if due > now.mono {
+            return self.timer(due, Timer::Link(name));
+        }
+        if link.missed >= limit {
+            link.phase = Phase::Down;
+            out.push(Effect::Note(Note::Alarm { what: "a link does not answer echoes", payment: None }));
+            return out.push(Effect::Link { link: name, act: LinkAct::Reconnect });
+        }
+        link.missed += 1;
+        // Silence after a sign-on is asked about with another sign-on.
+        let function = if link.is_ready() { NetworkFunction::Echo } else { NetworkFunction::SignOn };
+        self.manage(now, name, function, out);
+        self.timer(now.mono.after(every), Timer::Link(name));
+    }
+
+    /// Something was heard on a link: it is alive.
+    pub(crate) fn heard(&mut self, now: Now, name: LinkId) {
+        if let Some(link) = self.links.get_mut(&name) {
+            link.heard = now.mono;
+            link.missed = 0;
+        }
+    }
+
+    pub(crate) fn on_answer(&mut self, now: Now, name: LinkId, answer: Incoming, out: Out<'_>) {
+        self.heard(now, name);
+        match answer {
+            Incoming::Network(answer) => self.on_managed(now, name, answer, out),
+            Incoming::Transfer(answer) => self.on_transfer_answer(now, name, *answer, out),
+            Incoming::Card(answer) => {
+                let class = request_class(&answer.mti);
+                let waiting = self.links.get(&name).and_then(|link| link.waits(class, answer.stan));
+                match waiting {
+                    Some(Waiting::Case(case)) => self.on_card_answer(now, case, *answer, out),
+                    Some(Waiting::Late(payment)) => self.on_late_answer(now, name, payment, *answer, out),
+                    Some(Waiting::Lane(payment)) => self.on_lane_answer(now, payment, *answer, out),
+                    Some(Waiting::Network(_)) => {
+                        self.unmatched(name, answer.stan.get(), "it answers a network management request", out)
+                    }
+                    None => self.unmatched(name, answer.stan.get(), "nothing waits under this class and STAN", out),
+                }
+            }
+        }
+    }
+
+    fn on_managed(&mut self, now: Now, name: LinkId, answer: NetworkAnswer, out: Out<'_>) {
+        let Some(link) = self.links.get_mut(&name) else { return };
+        match link.stop_waiting((b'8', b'0'), answer.stan) {
+            Some(Waiting::Network(function)) => {
+                link.release(answer.stan, now.mono);
+                if function != NetworkFunction::SignOn {
+                    return;
+                }
+                if answer.code.outcome() == Outcome::Approved {
+                    out.push(Effect::Link { link: name, act: LinkAct::SignedOn });
+                } else {
+                    out.push(Effect::Note(Note::Alarm { what: "a network refused our sign-on", payment: None }));
+                    out.push(Effect::Link { link: name, act: LinkAct::Reconnect });
+                }
+            }
+            _ => self.unmatched(name, answer.stan.get(), "no network management request waits under this STAN", out),
+        }
+    }
+
+    pub(crate) fn unmatched(&mut self, link: LinkId, stan: u32, why: &'static str, out: Out<'_>) {
+        out.push(Effect::Note(Note::Unmatched { link, stan, why }));
+    }
+}

@@ -1,0 +1,339 @@
+//! A reversal from an acquirer (0400, 0420): of a request in flight, of a stored payment, or of
+//! something never seen.
+
+use ledger::{
+    BodyHash, Capture, CaptureKind, ClaimKey, Clearing, Command, Found, LaneItem, LaneKind, LaneWrite, Lookup, Outbox,
+    PaymentKind, PaymentRecord, TakenClaim, postings,
+};
+use payments::request::Reversal;
+use payments::{Amount, Answer, Cause, LinkId, Now, ResponseCode, State, Text};
+
+use crate::api::{Carried, ConnId};
+use crate::card::{card_of, clearing_of};
+use crate::cases::{Arrival, Asker, Body, CaseId, Echo, Stage};
+use crate::completion::excess;
+use crate::engine::{Engine, Out, Pending};
+use crate::lanes::{Active, What};
+
+/// DE39 of an 0420 that an acquirer asked for: customer cancellation.
+const REASON: &str = "17";
+
+impl Engine {
+    pub(crate) fn on_reversal(
+        &mut self,
+        now: Now,
+        from: ConnId,
+        ingress: LinkId,
+        reversal: Box<Reversal>,
+        carried: Option<Carried>,
+        out: Out<'_>,
+    ) {
+        let original = original_key(&reversal);
+        let arrival = Arrival {
+            asker: Asker {
+                to: from,
+                echo: Echo::Card {
+                    head: Box::new(reversal.head),
+                    processing_code: reversal.processing_code,
+                    amount: reversal.amount,
+                    kind: None,
+                },
+            },
+            ingress,
+            carried,
+            claim: Some(ClaimKey::card(&reversal.head)),
+            hash: BodyHash::of("reversal", reversal.amount, &original.0),
+            repeat: reversal.head.repeat(),
+            body: Body::Reversal(reversal),
+        };
+        if let Some(case) = self.admit(now, arrival, out) {
+            self.begin(now, case, out);
+        }
+    }
+
+    /// Finds the original: in flight, or in the record.
+    pub(crate) fn begin_reversal(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        let Some(Body::Reversal(reversal)) = self.cases.get(&id).map(|case| &case.body) else { return };
+        let original = original_key(reversal);
+        if reversal.final_amount.is_some_and(|amount| !amount.is_zero()) {
+            // Partial reversals are not taken on this link.
+            return self.answer_reversal(now, id, ResponseCode::INVALID_TRANSACTION, None, out);
+        }
+        if let Some(target) = self.claims.get(&original).copied() {
+            let stage = self.cases.get(&target).map(|case| case.stage);
+            if let Some(case) = self.cases.get_mut(&id) {
+                case.stage = Stage::Queued;
+            }
+            return match stage {
+                Some(Stage::Sending | Stage::Waiting) => self.cancel_in_flight(now, id, target, out),
+                // Before COMMIT A is durable, or while its outcome is being committed: a moment later.
+                _ => {
+                    if let Some(case) = self.cases.get_mut(&target) {
+                        case.reversals.push(id);
+                    }
+                }
+            };
+        }
+        if let Some(case) = self.cases.get_mut(&id) {
+            case.stage = Stage::LoadingOriginal;
+        }
+        self.load(Some(id), Lookup::Claim(original), out);
+    }
+
+    /// The original is with the network: it is reversed whatever its answer will be. One commit ends
+    /// both claims; the 0420 goes out once the original is answered or its life has passed.
+    fn cancel_in_flight(&mut self, now: Now, id: CaseId, target: CaseId, out: Out<'_>) {
+        let open = self.days.open;
+        let Some((envelope, card)) = card_of(&mut self.cases, target) else { return };
+        let (Some(record), Some(egress)) = (card.record.as_mut(), card.egress.clone()) else { return };
+        let life = envelope.tables.links.get(&egress.link).map(|s| s.maximum_life).unwrap_or_default();
+        let ends = *card.life_ends.get_or_insert(Now { mono: now.mono.after(life), wall: now.wall.after(life) });
+        let Ok(state) = State::step(Some(record.standing.state), Cause::AcquirerReversal) else { return };
+        record.standing.version += 1;
+        record.standing.state = state;
+        record.standing.code = Some(ResponseCode::TIMEOUT);
+        record.lane_items = 1;
+        let mut command = Command::at(now.wall);
+        command.lanes.push(LaneWrite::Owe(Box::new(LaneItem {
+            payment: record.facts.id,
+            number: 1,
+            link: egress.link,
+            kind: LaneKind::Reversal,
+            not_before: ends.wall,
+            egress: Some(egress),
+            reason: ResponseCode::new(REASON.as_bytes()).ok(),
+            approval: None,
+            final_amount: None,
+        })));
+        let (payment, rrn, standing, claim) = (record.facts.id, record.facts.rrn, record.standing, record.facts.claim);
+        command.payment =
+            Some(ledger::PaymentWrite::Change { id: payment, cause: Cause::AcquirerReversal, standing, egress: None });
+        let declined = Answer::code(ResponseCode::TIMEOUT);
+        command.answers.push((claim, declined.clone()));
+        envelope.answer = Some(declined);
+        envelope.stage = Stage::Deciding;
+        // The reversal's own claim and answer in the same commit; its case is told after the original.
+        if let Some(case) = self.cases.get_mut(&id) {
+            let answer = Answer::code(ResponseCode::APPROVED);
+            if let Some(key) = case.claim {
+                command.claim = Some(TakenClaim { key, body: case.hash, payment: Some(payment), on: open });
+                command.answers.push((key, answer.clone()));
+            }
+            case.rrn = Some(rrn);
+            case.answer = Some(answer);
+            case.stage = Stage::Deciding;
+        }
+        if let Some((envelope, _)) = card_of(&mut self.cases, target) {
+            envelope.rider = Some(id);
+        }
+        self.commit(command, Pending::Outcome(target), out);
+    }
+
+    /// What the record says about the original of a reversal, a completion or an enquiry.
+    pub(crate) fn on_original(&mut self, now: Now, id: CaseId, found: Found, out: Out<'_>) {
+        let Some(case) = self.cases.get(&id) else { return };
+        match (&case.body, found) {
+            (Body::Enquiry, Found::Claim(record)) => self.answer_enquiry(now, id, record, out),
+            (Body::Completion(_), Found::Payments(payments)) => self.complete_found(now, id, payments, out),
+            (Body::Reversal(_), Found::Claim(None)) => self.plant_tombstone(now, id, out),
+            (Body::Reversal(_), Found::Claim(Some(record))) => match record.payment {
+                Some(payment) => self.operate_when_free(now, id, payment, out),
+                None => self.answer_reversal(now, id, self.unknown_original(id), None, out),
+            },
+            _ => self.refuse_case(now, id, ResponseCode::MALFUNCTION, "the record answered another question", out),
+        }
+    }
+
+    /// The record changed under an operation: read it again, a few times.
+    pub(crate) fn reload_original(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        case.retries += 1;
+        if case.retries > 3 {
+            return self.refuse_case(now, id, ResponseCode::MALFUNCTION, "its payment keeps changing", out);
+        }
+        self.begin(now, id, out);
+    }
+
+    /// One operation on a payment at a time.
+    pub(crate) fn operate_when_free(&mut self, now: Now, id: CaseId, read: PaymentRecord, out: Out<'_>) {
+        let record = self.freshest(read);
+        let limit = self.tables.limits.queued;
+        let active = self.active.entry(record.facts.id).or_insert_with(|| Active::new(record.clone()));
+        if active.busy.is_none() {
+            return self.operate(now, id, record, out);
+        }
+        if active.queue.len() >= limit {
+            return self.refuse_case(now, id, ResponseCode::MALFUNCTION, "too many operations on one payment", out);
+        }
+        active.queue.push_back(id);
+        if let Some(case) = self.cases.get_mut(&id) {
+            case.stage = Stage::Queued;
+        }
+    }
+
+    /// Does the operation of a case to a payment that nothing else is being done to.
+    pub(crate) fn operate(&mut self, now: Now, id: CaseId, record: PaymentRecord, out: Out<'_>) {
+        match self.cases.get(&id).map(|case| &case.body) {
+            Some(Body::Reversal(_)) => self.reverse_stored(now, id, record, out),
+            Some(Body::Completion(_)) => self.complete_stored(now, id, record, out),
+            _ => {}
+        }
+    }
+
+    /// Reverses a stored payment by its state.
+    fn reverse_stored(&mut self, now: Now, id: CaseId, record: PaymentRecord, out: Out<'_>) {
+        let payment = record.facts.id;
+        let today = self.days.open;
+        let advice = matches!(self.cases.get(&id).map(|case| &case.body), Some(Body::Reversal(r)) if r.advice);
+        let nothing = if advice { ResponseCode::APPROVED } else { ResponseCode::NO_ACTION };
+        match record.standing.state {
+            State::Approved | State::Captured => {}
+            State::Reversing | State::Reversed => {
+                self.answer_reversal(now, id, ResponseCode::APPROVED, Some(&record), out);
+                return self.next_operation(now, payment, out);
+            }
+            State::Sent => {
+                self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "its original's outcome is being resolved", out);
+                return self.next_operation(now, payment, out);
+            }
+            _ => {
+                self.answer_reversal(now, id, nothing, Some(&record), out);
+                return self.next_operation(now, payment, out);
+            }
+        }
+        let Some(egress) = record.facts.egress.clone() else { return };
+        let clearing = clearing_of(egress.system);
+        let frozen = clearing == Clearing::Presentment
+            && record.standing.state == State::Captured
+            && record.standing.capture_date.is_some_and(|date| date < today);
+        let cause = if frozen { Cause::ClearingCredit } else { Cause::AcquirerReversal };
+        let Ok(state) = State::step(Some(record.standing.state), cause) else { return };
+        let mut then = record.clone();
+        let mut command = Command::at(now.wall);
+        then.standing.version += 1;
+        then.standing.state = state;
+        let captured = Amount::new(record.standing.captured, record.facts.amount.currency());
+        if let (true, Ok(amount), Some(head)) = (record.standing.captured > 0, captured, record.facts.head.as_ref()) {
+            then.standing.captured = 0;
+            then.standing.captures += 1;
+            let was = if record.facts.kind == PaymentKind::Refund { CaptureKind::Refund } else { CaptureKind::Sale };
+            let kind = if frozen { CaptureKind::Credit } else { CaptureKind::Void };
+            // A reversal counts in the day in which it happens; a void takes its item out of the
+            // same, still open, day.
+            let date =
+                if clearing == Clearing::Presentment && !frozen { record.standing.capture_date.unwrap_or(today) } else { today };
+            let merchant = (&record.facts.acquirer, &head.merchant);
+            command.journals.push(postings::capture(payment, date, kind, Some(was), (&egress.link, clearing), merchant, amount));
+            if let Some(excess) = excess(amount, record.standing.approved) {
+                command.journals.push(postings::exposure_released(payment, date, merchant, excess));
+            }
+            command.capture = Some(Capture {
+                seq: 0,
+                payment,
+                number: then.standing.captures,
+                date,
+                kind,
+                clearing,
+                network: egress.link,
+                amount,
+            });
+        }
+        then.standing.approved = 0;
+        let owes = (!frozen).then(|| {
+            then.lane_items += 1;
+            LaneItem {
+                payment,
+                number: then.lane_items,
+                link: egress.link,
+                kind: LaneKind::Reversal,
+                not_before: now.wall,
+                egress: Some(egress),
+                reason: ResponseCode::new(REASON.as_bytes()).ok(),
+                approval: record.standing.approval,
+                final_amount: None,
+            }
+        });
+        command.lanes.extend(owes.iter().map(|item| LaneWrite::Owe(Box::new(item.clone()))));
+        command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.reversed"), payment });
+        self.finish_operation(now, id, (command, cause, then), owes, ResponseCode::APPROVED, out);
+    }
+
+    /// The commit of an operation: its claim and answer, and the payment's next version.
+    pub(crate) fn finish_operation(
+        &mut self,
+        _now: Now,
+        id: CaseId,
+        (mut command, cause, then): (Command, Cause, PaymentRecord),
+        owes: Option<LaneItem>,
+        code: ResponseCode,
+        out: Out<'_>,
+    ) {
+        let open = self.days.open;
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let answer = Answer::code(code);
+        if let Some(key) = case.claim {
+            command.claim = Some(TakenClaim { key, body: case.hash, payment: Some(then.facts.id), on: open });
+            command.answers.push((key, answer.clone()));
+        }
+        case.rrn = Some(then.facts.rrn);
+        case.answer = Some(answer);
+        case.stage = Stage::Deciding;
+        self.change(command, cause, then, What::Operation { case: id, owes }, out);
+    }
+
+    /// Keeps and tells an answer to a reversal that changes nothing.
+    pub(crate) fn answer_reversal(
+        &mut self,
+        now: Now,
+        id: CaseId,
+        code: ResponseCode,
+        record: Option<&PaymentRecord>,
+        out: Out<'_>,
+    ) {
+        let open = self.days.open;
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let answer = Answer::code(code);
+        let mut command = Command::at(now.wall);
+        if let Some(key) = case.claim {
+            let payment = record.map(|record| record.facts.id);
+            command.claim = Some(TakenClaim { key, body: case.hash, payment, on: open });
+            command.answers.push((key, answer.clone()));
+        }
+        case.rrn = record.map(|record| record.facts.rrn).or(case.rrn);
+        case.answer = Some(answer);
+        case.stage = Stage::Deciding;
+        self.commit(command, Pending::Outcome(id), out);
+    }
+
+    /// The original was never seen: a tombstone refuses it should it come late.
+    fn plant_tombstone(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        let code = self.unknown_original(id);
+        let open = self.days.open;
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let Body::Reversal(reversal) = &case.body else { return };
+        let tombstone = TakenClaim { key: original_key(reversal), body: BodyHash([0; 16]), payment: None, on: open };
+        let answer = Answer::code(code);
+        let mut command = Command::at(now.wall);
+        command.tombstone = Some(tombstone);
+        if let Some(key) = case.claim {
+            command.claim = Some(TakenClaim { key, body: case.hash, payment: None, on: open });
+            command.answers.push((key, answer.clone()));
+        }
+        case.answer = Some(answer);
+        case.stage = Stage::Deciding;
+        self.commit(command, Pending::Outcome(id), out);
+    }
+
+    /// What the acquirer is told about a reversal of something unknown: an advice is never refused.
+    fn unknown_original(&self, id: CaseId) -> ResponseCode {
+        match self.cases.get(&id).map(|case| &case.body) {
+            Some(Body::Reversal(reversal)) if reversal.advice => ResponseCode::APPROVED,
+            _ => ResponseCode::NOT_FOUND,
+        }
+    }
+}
+
+/// The claim that the original has, or would have.
+fn original_key(reversal: &Reversal) -> ClaimKey {
+    ClaimKey::of_original(&reversal.head, &reversal.original.mti, reversal.original.stan, reversal.original.local)
+}
