@@ -16,7 +16,7 @@ impl Link {
     /// ours is for the engine to compare.
     ///
     /// The status as the bank sent it stands in `transfer`; the code is 00 for a settled transfer (ACSC,
-    /// ACCC), 05 for RJCT and CANC, 09 for what is still on its way (RCVD, ACTC, ACCP, ACFC, ACWC, ACWP,
+    /// ACCC), 05 for RJCT, 09 for what is still on its way (RCVD, ACTC, ACCP, ACFC, ACWC, ACWP,
     /// ACSP, PDNG).
     ///
     /// # Errors
@@ -105,7 +105,7 @@ fn answer(transaction: &TransactionStatus) -> Result<Answer, Fault> {
     let status = transaction.status.as_ref().ok_or(Fault::Missing("TxSts"))?;
     let code = match status.as_str() {
         "ACSC" | "ACCC" => ResponseCode::APPROVED,
-        "RJCT" | "CANC" => ResponseCode::DO_NOT_HONOUR,
+        "RJCT" => ResponseCode::DO_NOT_HONOUR,
         "RCVD" | "ACTC" | "ACCP" | "ACFC" | "ACWC" | "ACWP" | "ACSP" | "PDNG" => {
             ResponseCode::new(IN_PROGRESS).map_err(|_| Fault::Status)?
         }

@@ -99,9 +99,9 @@ impl Link {
         if transfer.settlement_method != self.settlement_method {
             return Err(Fault::NotAgreed("SttlmMtd"));
         }
-        if transfer.transaction_id.is_none() && transfer.uetr.is_none() {
-            return Err(Fault::Missing("TxId or UETR"));
-        }
+        // The UETR is what a transfer is claimed and asked about by: without one, two transfers of a
+        // party could not be told apart.
+        let uetr = transfer.uetr.ok_or(Fault::Missing("UETR"))?;
         let agent = |agent: &iso20022::Agent, element| {
             let bic = agent.bic.filter(|_| agent.member.is_none()).ok_or(Fault::Missing(element))?;
             canonical(bic.as_str(), element)
@@ -111,7 +111,7 @@ impl Link {
             instruction_id: optional(transfer.instruction_id.as_ref(), "InstrId")?,
             end_to_end_id: canonical(transfer.end_to_end_id.as_str(), "EndToEndId")?,
             transaction_id: optional(transfer.transaction_id.as_ref(), "TxId")?,
-            uetr: transfer.uetr.map_or(Ok(Text::EMPTY), |uetr| canonical(uetr.as_str(), "UETR"))?,
+            uetr: canonical(uetr.as_str(), "UETR")?,
             amount: amount(transfer.amount)?,
             settlement_date: settlement_date(transfer)?,
             debtor_agent: agent(&transfer.debtor_agent, "DbtrAgt")?,
@@ -174,7 +174,7 @@ fn enquiry(request: &iso20022::StatusRequest, acquirer: AcquirerId) -> Result<St
         original_message_id: canonical(original.id.as_str(), "OrgnlMsgId")?,
         end_to_end_id: optional(transaction.end_to_end_id.as_ref(), "OrgnlEndToEndId")?,
         transaction_id: optional(transaction.transaction_id.as_ref(), "OrgnlTxId")?,
-        uetr: transaction.uetr.map_or(Ok(Text::EMPTY), |uetr| canonical(uetr.as_str(), "OrgnlUETR"))?,
+        uetr: canonical(transaction.uetr.ok_or(Fault::Missing("OrgnlUETR"))?.as_str(), "OrgnlUETR")?,
     })
 }
 
