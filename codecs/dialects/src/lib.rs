@@ -1,1 +1,6 @@
-//! dialects
+//! Dialects: wire messages ↔ canonical requests and answers, pure. N dialects and M networks need
+//! N + M mappings: nothing here knows two wires at once, nothing behind here knows one.
+#![forbid(unsafe_code)]
+
+pub mod iso87;
+pub mod pacs;
