@@ -16,6 +16,7 @@ pub mod command;
 pub mod memory;
 pub mod postings;
 pub mod store;
+pub mod suite;
 pub mod verify;
 
 pub use accounts::{AccountCode, AccountState, Balances, Side};
