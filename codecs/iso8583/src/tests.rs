@@ -190,6 +190,15 @@ fn the_mac_covers_everything_before_it_and_stands_last() {
 }
 
 #[test]
+fn an_old_mac_is_not_announced_when_the_message_grows_a_second_bitmap() {
+    let mut message = Message::new("0800");
+    message.set(11, "000001").set(64, [0; 8]).set(70, "301");
+    let wire = spec().encode_with_mac(&message, |_| [0xFF; 8]).unwrap();
+    let read = spec().decode(Bytes::from(wire)).unwrap();
+    assert_eq!(read.fields().map(|(number, _)| number).collect::<Vec<_>>(), [11, 70, 128]);
+}
+
+#[test]
 fn a_mac_that_is_not_the_last_field_is_none() {
     let mut message = Message::new("0400");
     message.set(11, "000001").set(64, [0; 8]).set(70, "301");
@@ -258,6 +267,16 @@ fn nothing_sensitive_shows_by_default() {
     }
     assert!(describe(&spec(), &read).contains("476173******0119"));
     assert!(describe(&spec(), &read).contains("Primary account number"));
+}
+
+#[test]
+fn card_data_inside_data_objects_is_masked() {
+    let mut message = Message::new("0200");
+    message.set(55, hex::decode("9F2701805A084761739001010119700A5A084761739001010119").unwrap());
+    for text in [describe(&spec(), &message), to_json(&spec(), &message, Show::Masked)] {
+        assert!(text.contains("9F27") && text.contains("80") && text.contains("****************"), "{text}");
+        assert!(!text.contains("47617390"), "{text}");
+    }
 }
 
 #[test]
