@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use payments::{Pan, PinBlock};
+use zeroize::Zeroizing;
 
 use crate::pool::Pool;
 use crate::token::{Fault, Token};
@@ -56,14 +57,15 @@ impl Hsm {
 
     /// The MAC of `data`, 8 bytes; links that truncate take the leftmost.
     pub async fn generate_mac(&self, source: impl Into<MacSource>, data: &[u8]) -> Result<[u8; 8], HsmError> {
-        let (source, data) = (source.into(), data.to_vec());
+        // Messages hold PANs.
+        let (source, data) = (source.into(), Zeroizing::new(data.to_vec()));
         self.payment("generate_mac", move |token| compose::generate_mac(token, &source, &data)).await
     }
 
     /// Whether `mac` is that of `data`: all 8 bytes, or the 4 to 7 leftmost where the link truncates.
     /// The caller checks that the length is the link's.
     pub async fn verify_mac(&self, source: impl Into<MacSource>, data: &[u8], mac: &[u8]) -> Result<bool, HsmError> {
-        let (source, data, mac) = (source.into(), data.to_vec(), mac.to_vec());
+        let (source, data, mac) = (source.into(), Zeroizing::new(data.to_vec()), mac.to_vec());
         self.payment("verify_mac", move |token| {
             let right = compose::generate_mac(token, &source, &data)?;
             let same = right.get(..mac.len()).is_some_and(|right| mac.len() >= 4 && crypto::same(right, &mac));
@@ -86,6 +88,11 @@ impl Hsm {
     pub async fn unwrap_data_key(&self, kek: &KeyName, purpose: &str, wrapped: &WrappedDataKey) -> Result<DataKey, HsmError> {
         let (kek, purpose, wrapped) = (*kek, purpose.to_owned(), wrapped.clone());
         self.admin("unwrap_data_key", move |token| compose::unwrap_data_key(token, &kek, &purpose, &wrapped)).await
+    }
+
+    /// Whether the HSM does anything at all, in the time that a payment has: for readiness.
+    pub async fn ping(&self) -> Result<(), HsmError> {
+        self.payment("ping", |token| token.random(&mut [0; 8])).await
     }
 
     /// Random bytes of the HSM, 1,024 at most.

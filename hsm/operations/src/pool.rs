@@ -99,6 +99,7 @@ impl Queue {
         }
         let share = waiting.jobs.len().div_ceil(waiting.workers.max(1)).clamp(1, most.max(1));
         batch.extend(waiting.jobs.drain(..share));
+        metrics::gauge!("hsm_queue_depth").set(u32::try_from(waiting.jobs.len()).unwrap_or(u32::MAX));
         true
     }
 
@@ -245,13 +246,197 @@ fn attempt<R>(token: &mut dyn Token, call: &dyn Fn(&mut dyn Token) -> Result<R, 
         Err(Fault::Error(error)) => Err(error),
         Err(Fault::Lost(what)) => {
             metrics::counter!("hsm_sessions_lost_total").increment(1);
-            tracing::warn!(target: "hsm", what, "HSM session lost, recovering");
-            token.recover()?;
+            token.recover(what)?;
             match call(token) {
                 Ok(result) => Ok(result),
                 Err(Fault::Error(error)) => Err(error),
                 Err(Fault::Lost(what)) => Err(HsmError::Unavailable(what)),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use crypto::tdes::Block;
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::token::Part;
+    use crate::{ClearKey, KeyInfo, KeyName, KeyRole};
+
+    /// A token of which only losing and recovering matter.
+    #[derive(Default)]
+    struct Fake {
+        lost: bool,
+        recovers: bool,
+    }
+
+    fn none<R>() -> Result<R, Fault> {
+        Err(Fault::Error(HsmError::Unsupported("anything")))
+    }
+
+    impl Token for Fake {
+        fn role(&mut self, _: &KeyName) -> Result<KeyRole, Fault> {
+            none()
+        }
+        fn decrypt_block(&mut self, _: &KeyName, _: &Block) -> Result<Zeroizing<Block>, Fault> {
+            none()
+        }
+        fn encrypt_block(&mut self, _: &KeyName, _: Part, _: &Block) -> Result<Zeroizing<Block>, Fault> {
+            none()
+        }
+        fn chain(&mut self, _: &KeyName, _: &[u8]) -> Result<Block, Fault> {
+            none()
+        }
+        fn seal(&mut self, _: &KeyName, _: &[u8], _: &[u8]) -> Result<Vec<u8>, Fault> {
+            none()
+        }
+        fn open(&mut self, _: &KeyName, _: &[u8], _: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+            none()
+        }
+        fn random(&mut self, _: &mut [u8]) -> Result<(), Fault> {
+            if self.lost { Err(Fault::Lost("session closed")) } else { Ok(()) }
+        }
+        fn generate(&mut self, _: &KeyName, _: KeyRole) -> Result<KeyInfo, Fault> {
+            none()
+        }
+        fn import(&mut self, _: &KeyName, _: &ClearKey) -> Result<KeyInfo, Fault> {
+            none()
+        }
+        fn destroy(&mut self, _: &KeyName) -> Result<(), Fault> {
+            none()
+        }
+        fn list(&mut self) -> Result<Vec<KeyInfo>, Fault> {
+            none()
+        }
+        fn refresh(&mut self) -> Result<(), Fault> {
+            self.lost = true;
+            Ok(())
+        }
+        fn recover(&mut self, _: &'static str) -> Result<(), HsmError> {
+            if self.recovers {
+                self.lost = false;
+                Ok(())
+            } else {
+                Err(HsmError::Unavailable("gone for good"))
+            }
+        }
+        fn close(&mut self) {}
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    async fn pool(queue: usize, recovers: bool) -> Arc<Pool> {
+        let settings = PoolSettings { queue, ..PoolSettings::default() };
+        Arc::new(Pool::start(settings, move || Ok(Fake { lost: false, recovers })).await.unwrap())
+    }
+
+    /// Keeps the worker busy until the returned sender is dropped; it has taken this job from the queue
+    /// when this returns.
+    async fn occupy(pool: &Arc<Pool>) -> (mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), HsmError>>) {
+        let (hold, held) = mpsc::channel::<()>();
+        let (begun, begins) = oneshot::channel();
+        let (held, begun) = (Mutex::new(held), Mutex::new(Some(begun)));
+        let pool = pool.clone();
+        let task = tokio::spawn(async move {
+            pool.run(LONG, move |_| {
+                begun.lock().unwrap().take().unwrap().send(()).unwrap();
+                let _ = held.lock().unwrap().recv();
+                Ok(())
+            })
+            .await
+        });
+        begins.await.unwrap();
+        (hold, task)
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once_and_serves_what_it_took() {
+        let pool = pool(2, true).await;
+        let (hold, first) = occupy(&pool).await;
+        let mut waiting: Vec<_> = (0..2).map(|number| Box::pin(pool.run(LONG, move |_| Ok(number)))).collect();
+        for (at, run) in waiting.iter_mut().enumerate() {
+            assert!(once(run.as_mut()).await.is_none());
+            assert_eq!(pool.depth(), at + 1);
+        }
+        assert_eq!(pool.run(LONG, |_| Ok(())).await, Err(HsmError::Busy));
+        drop(hold);
+        assert_eq!(first.await.unwrap(), Ok(()));
+        for (number, run) in waiting.into_iter().enumerate() {
+            assert_eq!(run.await, Ok(number));
+        }
+    }
+
+    /// Polls once.
+    async fn once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+        std::future::poll_fn(|context| {
+            std::task::Poll::Ready(match future.as_mut().poll(context) {
+                std::task::Poll::Ready(done) => Some(done),
+                std::task::Poll::Pending => None,
+            })
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn what_waited_past_its_deadline_is_answered_and_never_run() {
+        let pool = pool(8, true).await;
+        let (hold, first) = occupy(&pool).await;
+        let (ran, runs) = mpsc::channel();
+        let ran = Mutex::new(ran);
+        let late = pool.run(Duration::from_millis(5), move |_| {
+            let _ = ran.lock().unwrap().send(());
+            Ok(())
+        });
+        assert_eq!(late.await, Err(HsmError::Timeout));
+        drop(hold);
+        assert_eq!(first.await.unwrap(), Ok(()));
+        // The worker is past the late one when it has served the next.
+        assert_eq!(pool.run(LONG, |_| Ok(())).await, Ok(()));
+        assert!(runs.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_lost_session_is_tried_once_more_after_recovery_and_not_without() {
+        for (recovers, expected) in [(true, Ok(())), (false, Err(HsmError::Unavailable("gone for good")))] {
+            let pool = pool(8, recovers).await;
+            pool.run(LONG, |token| token.refresh()).await.unwrap();
+            assert_eq!(pool.run(LONG, |token| token.random(&mut [])).await, expected);
+        }
+        let pool = pool(8, true).await;
+        let always = pool.run::<(), _>(LONG, |_| Err(Fault::Lost("session closed"))).await;
+        assert_eq!(always, Err(HsmError::Unavailable("session closed")));
+    }
+
+    #[tokio::test]
+    async fn when_the_last_worker_is_gone_callers_hear_at_once() {
+        let pool = pool(8, true).await;
+        let broken = pool.run::<(), _>(LONG, |_| panic!("a worker that breaks, as this test wants")).await;
+        assert!(matches!(broken, Err(HsmError::Unavailable(_))), "{broken:?}");
+        // The thread needs a moment to end; either way nobody waits for a deadline.
+        let next = pool.run(LONG, |_| Ok(())).await;
+        assert!(matches!(next, Err(HsmError::Unavailable(_))), "{next:?}");
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_cannot_open_its_token_fails_the_start() {
+        let failed = Pool::start::<Fake, _>(PoolSettings::default(), || Err(HsmError::Unavailable("no token"))).await;
+        assert_eq!(failed.err(), Some(HsmError::Unavailable("no token")));
+    }
+
+    #[tokio::test]
+    async fn closing_finishes_what_waits_and_refuses_what_comes() {
+        let pool = pool(8, true).await;
+        let (hold, first) = occupy(&pool).await;
+        let mut waiting = Box::pin(pool.run(LONG, |_| Ok(7)));
+        assert!(once(waiting.as_mut()).await.is_none());
+        pool.queue.close(HsmError::Closed);
+        assert_eq!(pool.run(LONG, |_| Ok(())).await, Err(HsmError::Closed));
+        drop(hold);
+        assert_eq!((first.await.unwrap(), waiting.await), (Ok(()), Ok(7)));
+        pool.close();
     }
 }

@@ -177,3 +177,15 @@ impl fmt::Debug for WrappedDataKey {
         write!(f, "WrappedDataKey({} bytes)", self.0.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_pass_through_never_show_in_debug() {
+        let shown = format!("{:?} {:?}", DataKey::new([0xA5; 32]), WrappedDataKey(vec![0xA5; 61]));
+        assert_eq!(shown, "DataKey([redacted]) WrappedDataKey(61 bytes)");
+        assert_ne!(DataKey::new([0xA5; 32]), DataKey::new([0xA4; 32]));
+    }
+}

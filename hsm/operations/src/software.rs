@@ -143,7 +143,7 @@ impl Token for Software {
         Ok(())
     }
 
-    fn recover(&mut self) -> Result<(), HsmError> {
+    fn recover(&mut self, _: &'static str) -> Result<(), HsmError> {
         Ok(())
     }
 

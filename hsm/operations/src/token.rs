@@ -62,8 +62,8 @@ pub(crate) trait Token {
     fn list(&mut self) -> Result<Vec<KeyInfo>, Fault>;
     /// Reads anew what keys there are: others may have changed the token.
     fn refresh(&mut self) -> Result<(), Fault>;
-    /// Gets session and login back after [`Fault::Lost`].
-    fn recover(&mut self) -> Result<(), HsmError>;
+    /// Gets session and login back after [`Fault::Lost`], whose word it is given.
+    fn recover(&mut self, what: &'static str) -> Result<(), HsmError>;
     /// Leaves the token in order.
     fn close(&mut self);
 }

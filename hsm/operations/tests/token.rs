@@ -1,11 +1,12 @@
 //! The operations on a real SoftHSM token and on the software backend: one suite over both, then what
 //! only a token can show. SoftHSM reads its configuration when it is loaded, so every test runs in a
 //! process of its own, started with the environment of its own token directory.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crypto::mac::retail_mac;
@@ -196,6 +197,12 @@ async fn suite(hsm: &Hsm) {
         assert_eq!(hsm.unwrap_data_key(&kek, "cards", &short).await, Err(HsmError::NotAuthentic), "{cut} bytes");
     }
 
+    // AES material comes in by the same door; its check value is the one of zeros.
+    let material = clear(KeyRole::Kek, "603DEB1015CA71BE2B73AEF0857D77811F352C073B6108D72D9810A30914DFF4");
+    assert_eq!(hsm.import_key(&name("kek-3"), &material).await.unwrap().kcv, material.kcv());
+    let (key, wrapped) = hsm.generate_data_key(&name("kek-3"), "cards").await.unwrap();
+    assert_eq!(hsm.unwrap_data_key(&name("kek-3"), "cards", &wrapped).await.unwrap(), key);
+
     // Keys: made ones work, names are taken once, destroyed ones are gone at once.
     let made = hsm.generate_key(&name("zak-1.2"), KeyRole::Zak).await.unwrap();
     assert_eq!(hsm.key(&name("zak-1.2")).await.unwrap(), made);
@@ -205,7 +212,7 @@ async fn suite(hsm: &Hsm) {
     assert_eq!(hsm.import_key(&name("tpk-1"), &clear(KeyRole::Tpk, ZPK)).await, Err(HsmError::KeyExists(name("tpk-1"))));
     assert_eq!(hsm.generate_key(&name("tpk-1"), KeyRole::Zpk).await, Err(HsmError::KeyExists(name("tpk-1"))));
     let names: Vec<String> = hsm.list_keys().await.unwrap().iter().map(|key| key.name.to_string()).collect();
-    assert_eq!(names, ["bdk-1.1", "kek-1.1", "kek-2.1", "tak-1.1", "tpk-1.1", "zak-1.2", "zpk-1.1"]);
+    assert_eq!(names, ["bdk-1.1", "kek-1.1", "kek-2.1", "kek-3.1", "tak-1.1", "tpk-1.1", "zak-1.2", "zpk-1.1"]);
     hsm.destroy_key(&name("zak-1.2")).await.unwrap();
     assert_eq!(hsm.generate_mac(name("zak-1.2"), b"").await, Err(HsmError::UnknownKey(name("zak-1.2"))));
     assert_eq!(hsm.destroy_key(&name("zak-1.2")).await, Err(HsmError::UnknownKey(name("zak-1.2"))));
@@ -213,6 +220,7 @@ async fn suite(hsm: &Hsm) {
     hsm.import_key(&name("zak-1.2"), &clear(KeyRole::Zak, TAK)).await.unwrap();
     assert_eq!(hsm.generate_mac(name("zak-1.2"), b"x").await.unwrap(), retail_mac(&tdes(TAK), b"x", Padding::Zeros));
 
+    assert_eq!(hsm.ping().await, Ok(()));
     assert_eq!(hsm.random(24).await.unwrap().len(), 24);
     assert_ne!(hsm.random(24).await.unwrap(), hsm.random(24).await.unwrap());
     assert_eq!(hsm.random(1_025).await, Err(HsmError::TooLong));
@@ -338,7 +346,52 @@ fn keys_of_the_token_cannot_be_read_out() {
             seen += 1;
         }
         assert!(seen >= 9, "5 keys, 2 companions, 2 copies: {seen}");
+        // The token itself holds keys to their role: a terminal's PIN key never encrypts, a MAC key
+        // never decrypts.
+        let find = |label: &str| session.find_objects(&[Attribute::Label(label.into())]).unwrap()[0];
+        let ecb = cryptoki::mechanism::Mechanism::Des3Ecb;
+        assert!(session.encrypt(&ecb, find("tpk.tpk-1.1"), &[0; 8]).is_err());
+        assert!(session.decrypt(&ecb, find("tak.tak-1.1"), &[0; 8]).is_err());
+        assert!(session.decrypt(&ecb, find("tpk.tpk-1.1"), &[0; 8]).is_ok());
         hsm.close().await;
+    });
+}
+
+/// Keeps every line that is logged.
+#[derive(Clone, Default)]
+struct Logged(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Logged {
+    fn write(&mut self, raw: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(raw);
+        Ok(raw.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn nothing_secret_is_logged_at_any_level() {
+    with_token("nothing_secret_is_logged_at_any_level", |directory, settings| async move {
+        let logged = Logged::default();
+        let writer = logged.clone();
+        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+        subscriber.with_writer(move || writer.clone()).init();
+        let module = settings.module.clone();
+        let hsm = pkcs11::open(settings).await.unwrap();
+        close_all_sessions(&module);
+        suite(&hsm).await;
+        tracing::trace!("planted: {TPK}");
+        let text = String::from_utf8(logged.0.lock().unwrap().clone()).unwrap().to_uppercase();
+        assert!(text.contains("HSM OPERATION FAILED") && text.contains("RECOVERED"), "it did log: {text}");
+        assert!(text.contains(TPK), "a planted one is found");
+        let text = text.replace(&format!("PLANTED: {TPK}"), "");
+        let pin = std::fs::read_to_string(directory.user_pin_file()).unwrap().to_uppercase();
+        let pan = String::from_utf8(PAN.to_vec()).unwrap();
+        for secret in [TPK, ZPK, TAK, &TAK[..16], &pin, &pan, "602453064882", "1B9C1845EB993A7A", "67D9659184FC8733"] {
+            assert!(!text.contains(secret), "something secret in {text}");
+        }
     });
 }
 
@@ -384,8 +437,8 @@ fn a_missing_module_says_what_to_install() {
 }
 
 #[test]
-fn translations_a_second_on_softhsm_beside_raw_calls() {
-    with_token("translations_a_second_on_softhsm_beside_raw_calls", |_, settings| async {
+fn translations_a_second_with_many_callers_are_printed() {
+    with_token("translations_a_second_with_many_callers_are_printed", |_, settings| async {
         let hsm = pkcs11::open(settings).await.unwrap();
         import_all(&hsm).await;
         let sealed = format0_encode(&Pin::new(b"1234").unwrap(), PAN).unwrap().encrypt(&tdes(TPK));

@@ -337,12 +337,14 @@ impl Token for Pkcs11Token {
         self.reread()
     }
 
-    fn recover(&mut self) -> Result<(), HsmError> {
+    fn recover(&mut self, what: &'static str) -> Result<(), HsmError> {
         let shared = self.shared.clone();
         let mut state = shared.lock();
         if state.refused_until.is_some_and(|until| Instant::now() < until) {
             return Err(HsmError::Unavailable("token did not come back, next try in a second"));
         }
+        // Below the refusal, so that an outage is one line a second and not one per operation.
+        tracing::warn!(target: "hsm", what, "HSM session lost, recovering");
         let recovered =
             establish(&self.library, &shared, &mut state).and_then(|slot| self.library.open_rw_session(slot).map_err(refused));
         match recovered {
