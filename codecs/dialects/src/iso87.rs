@@ -20,6 +20,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use iso8583::Spec;
 use payments::{AcquirerId, CardSequence, Expiry, InstitutionId, Pan, PinBlock, Track2};
+use zeroize::ZeroizeOnDrop;
 
 pub use echo::Echo;
 pub use error::Error;
@@ -46,13 +47,14 @@ pub struct Binding {
 }
 
 /// Card data that only the shell keeps: never in the engine, never in a log. Wiped when dropped.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, ZeroizeOnDrop)]
 pub struct CardSecrets {
     /// DE2, or the PAN of DE35.
     pub pan: Pan,
     /// DE14, or the expiry of DE35.
     pub expiry: Option<Expiry>,
-    /// DE23.
+    /// DE23. No secret.
+    #[zeroize(skip)]
     pub sequence: Option<CardSequence>,
     /// DE35. Never durable, never forwarded.
     pub track2: Option<Track2>,
