@@ -1,0 +1,136 @@
+//! The manifest beside a clearing file: what it is, what is in it, and the mark that it is published.
+
+use std::collections::BTreeMap;
+
+use files::ipm::Totals;
+use payments::{BusinessDate, Currency, LinkId, Text, Wall};
+use serde::{Deserialize, Serialize};
+
+use super::endpoint::Endpoint;
+use super::error::Error;
+use super::freeze::{Frozen, Movement};
+
+/// What a manifest says that it is.
+const FORMAT: &str = "switchyard.clearing-manifest.1";
+
+/// Everything about a file that its receiver and its auditors compare. The order of the members is part of
+/// its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// `switchyard.clearing-manifest.1`.
+    pub format: Text<40>,
+    /// The endpoint's name.
+    pub endpoint: Text<24>,
+    /// The network whose captures these are.
+    pub network: LinkId,
+    /// The business date of the captures.
+    pub business_date: BusinessDate,
+    /// Number of the file on that date, from 1.
+    pub sequence: u32,
+    /// PDS0105 of header and trailer.
+    pub file_id: Text<25>,
+    /// Name of the data file, in the manifest's directory.
+    pub file: String,
+    /// Its bytes.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, hex.
+    pub sha256: Text<64>,
+    /// Messages, header and trailer among them (PDS0306).
+    pub messages: u32,
+    /// Presentments.
+    pub presentments: u64,
+    /// Sum of DE4 of all presentments, currencies mixed (PDS0301): a hash total.
+    pub amount_checksum: i128,
+    /// Sum of the sequence numbers in the acquirer references: a hash total.
+    pub reference_checksum: u128,
+    /// First and last capture of each shard.
+    pub captures: Vec<Range>,
+    /// By currency and movement.
+    pub totals: Vec<Total>,
+    /// When the set was frozen, microseconds since 1970.
+    pub frozen_at: Wall,
+}
+
+/// The captures of a shard in a file. Not every number between them is in it: voided and online items are
+/// not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// The shard.
+    pub shard: u16,
+    /// Number of its first capture in the file.
+    pub first: i64,
+    /// Number of its last.
+    pub last: i64,
+    /// How many.
+    pub count: u64,
+}
+
+/// A sum of presentments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Total {
+    /// The currency, ISO 4217 alphabetic.
+    pub currency: Text<3>,
+    /// What they do.
+    pub movement: Movement,
+    /// How many.
+    pub count: u64,
+    /// Minor units.
+    pub amount: i128,
+}
+
+impl Manifest {
+    pub(crate) fn of(endpoint: &Endpoint, frozen: &Frozen, totals: &Totals, bytes: u64, sha256: String) -> Result<Self, Error> {
+        let mut sums: BTreeMap<(Currency, Movement), (u64, i128)> = BTreeMap::new();
+        let mut ranges: BTreeMap<u16, Range> = BTreeMap::new();
+        let mut references = 0u128;
+        for item in &frozen.items {
+            let sum = sums.entry((item.amount.currency(), item.movement)).or_default();
+            (sum.0, sum.1) = (sum.0 + 1, sum.1 + i128::from(item.amount.minor()));
+            references += u128::from(item.ard.sequence());
+            let (shard, seq) = (item.capture.shard.0, item.capture.item.seq);
+            let range = ranges.entry(shard).or_insert(Range { shard, first: seq, last: seq, count: 0 });
+            (range.last, range.count) = (seq, range.count + 1);
+        }
+        let total = |((currency, movement), (count, amount)): ((Currency, Movement), (u64, i128))| {
+            Ok(Total { currency: Text::new(currency.alpha()).map_err(|_| Error::Overflow)?, movement, count, amount })
+        };
+        Ok(Self {
+            format: Text::literal(FORMAT),
+            endpoint: endpoint.name,
+            network: endpoint.network,
+            business_date: frozen.key.date,
+            sequence: frozen.key.sequence,
+            file_id: Text::new(totals.id.as_str()).map_err(|_| Error::Overflow)?,
+            file: format!("{}.ipm", Self::stem(endpoint, frozen)),
+            bytes,
+            sha256: Text::new(&sha256).map_err(|_| Error::Overflow)?,
+            messages: totals.messages,
+            presentments: u64::try_from(frozen.items.len()).unwrap_or(u64::MAX),
+            amount_checksum: totals.checksum,
+            reference_checksum: references,
+            captures: ranges.into_values().collect(),
+            totals: sums.into_iter().map(total).collect::<Result<_, _>>()?,
+            frozen_at: frozen.key.frozen_at,
+        })
+    }
+
+    /// The name of data file and manifest without their endings.
+    pub(crate) fn stem(endpoint: &Endpoint, frozen: &Frozen) -> String {
+        format!("{}-{}-{:05}", endpoint.name, frozen.key.date, frozen.key.sequence)
+    }
+
+    /// Whether it is one that this program understands.
+    pub(crate) fn is_known(&self) -> bool {
+        self.format.as_str() == FORMAT
+    }
+
+    /// Its bytes: one line of JSON.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = serde_json::to_vec(self).map_err(|_| Error::Overflow)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,28 @@
+//! Clearing: freeze, build, prove, publish.
+//!
+//! A file is a pure function of the frozen items, the endpoint's settings and the file's place in the
+//! sequence. There is no clock in it and no order but that of the captures, so a run after a crash makes
+//! the same bytes or finds its own manifest.
+
+mod build;
+mod capture;
+mod country;
+mod endpoint;
+mod error;
+mod freeze;
+mod manifest;
+mod pos_data;
+mod prove;
+mod publish;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use build::{ClearCard, Unseal, Unsealed, build};
+pub use capture::{Captured, Facts, Presented};
+pub use endpoint::{CharsetSetting, Endpoint, LayoutSetting, ModeSetting, SettingError};
+pub use error::Error;
+pub use freeze::{FileKey, Frozen, Item, Movement, freeze, net_by_currency};
+pub use manifest::{Manifest, Range, Total};
+pub use prove::{Row, prove, read_rows};
+pub use publish::{Published, Step, publish, read_manifest};
