@@ -159,10 +159,11 @@ const STRIDE: u64 = 387_420_489;
 impl Population {
     /// The population of `network`, derived from `seed`.
     pub fn derive(options: &PopulationOptions, network: &str, seed: &str) -> Result<Self, Error> {
-        let range = options.ranges.iter().find(|range| range.network == network).ok_or_else(|| Error::BadOption {
-            option: "cards.ranges",
-            reason: format!("no range for network {network}"),
-        })?;
+        let range = options
+            .ranges
+            .iter()
+            .find(|range| range.network == network)
+            .ok_or_else(|| Error::BadOption { option: "cards.ranges", reason: format!("no range for network {network}") })?;
         if !(6..=8).contains(&range.bin.len()) || !range.bin.bytes().all(|b| b.is_ascii_digit()) {
             return Err(Error::BadOption { option: "cards.ranges", reason: "a BIN has 6 to 8 digits".to_owned() });
         }
@@ -196,7 +197,8 @@ impl Population {
     /// A card by its number. Numbers from [`Population::size`] on are of class [`Class::Unknown`].
     pub fn card(&self, index: u32) -> Result<Card, Error> {
         let class = if index < self.size { Class::of(index) } else { Class::Unknown };
-        let mut digits = Zeroizing::new(format!("{}{:0width$}", self.range.bin, self.body(index), width = 15 - self.range.bin.len()));
+        let mut digits =
+            Zeroizing::new(format!("{}{:0width$}", self.range.bin, self.body(index), width = 15 - self.range.bin.len()));
         let check = luhn(digits.as_bytes());
         digits.push(char::from(b'0' + check));
         let drawn = self.key.sign(&[b"card", self.range.network.as_bytes(), &index.to_be_bytes()]);
@@ -211,7 +213,8 @@ impl Population {
             pan: Pan::new(digits.as_bytes()).map_err(refused)?,
             expiry: Expiry::new(expiry.as_bytes()).map_err(refused)?,
             sequence: CardSequence::new(u16::from(part(5) % 3 == 0) + 1).map_err(refused)?,
-            pin: Pin::new(pin.as_bytes()).map_err(|_| Error::BadOption { option: "cards", reason: format!("card {index} has no PIN") })?,
+            pin: Pin::new(pin.as_bytes())
+                .map_err(|_| Error::BadOption { option: "cards", reason: format!("card {index} has no PIN") })?,
         })
     }
 

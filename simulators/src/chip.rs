@@ -130,8 +130,16 @@ mod tests {
 
     fn facts(card_data: bool) -> Vec<u8> {
         let card = Population::derive(&PopulationOptions::default(), "dual", "s").unwrap().card(0).unwrap();
-        let facts =
-            ChipFacts { amount: 1234, currency: 978, date: [0x26, 0x11, 0x21], kind: 0, drawn: 7, counter: 3, pin: true, card_data };
+        let facts = ChipFacts {
+            amount: 1234,
+            currency: 978,
+            date: [0x26, 0x11, 0x21],
+            kind: 0,
+            drawn: 7,
+            counter: 3,
+            pin: true,
+            card_data,
+        };
         request(&facts, &card)
     }
 

@@ -262,7 +262,6 @@ impl Drop for Scratch {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,16 +54,19 @@ pub struct Secrets {
 impl Secrets {
     /// From the JSON object.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
-        let mut raw: Raw = serde_json::from_slice(json)
-            .map_err(|fault| Error::SecretsSyntax { line: fault.line(), column: fault.column() })?;
+        let mut raw: Raw =
+            serde_json::from_slice(json).map_err(|fault| Error::SecretsSyntax { line: fault.line(), column: fault.column() })?;
         let mut secrets = Self::default();
         for (id, pair) in &raw.terminals {
-            let keys = WorkingKeys { pin: key(&pair.tpk, || format!("tpk of {id}"))?, mac: key(&pair.tak, || format!("tak of {id}"))? };
+            let keys =
+                WorkingKeys { pin: key(&pair.tpk, || format!("tpk of {id}"))?, mac: key(&pair.tak, || format!("tak of {id}"))? };
             secrets.terminals.insert(id.clone(), keys);
         }
         for (name, pair) in &raw.networks {
-            let keys =
-                WorkingKeys { pin: key(&pair.zpk, || format!("zpk of {name}"))?, mac: key(&pair.zak, || format!("zak of {name}"))? };
+            let keys = WorkingKeys {
+                pin: key(&pair.zpk, || format!("zpk of {name}"))?,
+                mac: key(&pair.zak, || format!("zak of {name}"))?,
+            };
             secrets.networks.insert(name.clone(), keys);
         }
         secrets.card_seed = raw.card_seed.take().map(Zeroizing::new);

@@ -6,6 +6,7 @@
 //! from a seed ([`cards`]).
 #![forbid(unsafe_code)]
 
+pub mod bank;
 pub mod cards;
 pub mod chip;
 pub mod clock;
@@ -14,6 +15,8 @@ pub mod frames;
 pub mod issuer;
 pub mod journal;
 pub mod keys;
+pub mod load;
+pub mod pos;
 pub mod stop;
 pub mod wire;
 

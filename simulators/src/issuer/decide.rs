@@ -27,12 +27,11 @@ fn restricted() -> ResponseCode {
     ResponseCode::new(b"62").unwrap_or(ResponseCode::DO_NOT_HONOUR)
 }
 
-/// A card that the issuer knows: its number, and what a decision needs.
+/// What was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision {
     /// DE39.
     pub code: ResponseCode,
-    /// The card's number, where it is one of ours.
-    pub card: Option<Card>,
     /// What became of the PIN.
     pub pin: PinCheck,
 }
@@ -50,7 +49,7 @@ pub fn decide(
 ) -> Decision {
     let known = request.pan.as_ref().and_then(|pan| cards.find(pan.reveal())).and_then(|index| cards.card(index).ok());
     let Some(card) = known else {
-        return Decision { code: ResponseCode::INVALID_CARD, card: None, pin: PinCheck::Absent };
+        return Decision { code: ResponseCode::INVALID_CARD, pin: PinCheck::Absent };
     };
     let mut pin = PinCheck::Absent;
     let code = 'decided: {
@@ -81,7 +80,7 @@ pub fn decide(
         }
         ResponseCode::APPROVED
     };
-    Decision { code, card: Some(card), pin }
+    Decision { code, pin }
 }
 
 /// What is left on a card, minor units.

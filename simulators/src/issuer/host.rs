@@ -227,17 +227,18 @@ impl Issuer {
     /// Works out the line that a request leads to. Does not change the book.
     fn settle(&mut self, now: Wall, request: &Request, rule: Option<&Rule>) -> Line {
         let mut line = self.blank(now, request);
-        if request.kind != Kind::Balance
-            && let Some(answered) = self.book.answered(&request.key)
-        {
+        // A reversal whose original was not found is looked at again: its original may have come since.
+        let found = self.book.answered(&request.key).filter(|answered| {
+            request.kind != Kind::Balance
+                && !(answered.line.kind == Kind::Reversal && answered.line.de39 == ResponseCode::NOT_FOUND)
+        });
+        if let Some(answered) = found {
             let first = &answered.line;
-            let card = request.pan.as_ref().and_then(|pan| self.cards.find(pan.reveal()));
             let same = first.amount == request.amount
                 && first.currency == request.currency
                 && first.kind == request.kind
-                && (request.pan.is_none() || card == first.card);
+                && (request.pan.is_none() || line.card == first.card);
             line.record = Record::Note;
-            line.card = card;
             line.item = first.item.or(Some(first.n));
             if same {
                 line.note = Some(Note::Repeat);
@@ -272,15 +273,13 @@ impl Issuer {
     }
 
     fn authorize(&mut self, now: Wall, request: &Request, rule: Option<&Rule>, line: &mut Line) {
-        let mut decision =
-            decide::decide(request, &self.cards, &self.book, &self.zpk, &self.pvk, self.options.limit_minor, now);
+        let mut decision = decide::decide(request, &self.cards, &self.book, &self.zpk, &self.pvk, self.options.limit_minor, now);
         match decision.pin {
             PinCheck::Absent => {}
             PinCheck::Right => self.counts.pins_verified += 1,
             PinCheck::Wrong => self.counts.pins_wrong += 1,
             PinCheck::Undecodable => self.counts.pin_blocks_undecodable += 1,
         }
-        line.card = decision.card.as_ref().map(|card| card.index);
         line.approved = request.amount;
         match rule {
             Some(Rule { act: Act::Decline, code, .. }) => decision.code = code.unwrap_or(ResponseCode::DO_NOT_HONOUR),
@@ -331,7 +330,6 @@ impl Issuer {
             _ => {
                 line.record = Record::Effect;
                 line.note = Some(Note::UnmatchedCompletion);
-                line.card = request.pan.as_ref().and_then(|pan| self.cards.find(pan.reveal()));
                 line.network_id = self.network_id(line.n, now);
                 line.de38 = request.approval;
             }
@@ -343,8 +341,11 @@ impl Issuer {
         line.state = Standing::Unknown;
         let Some(named) = request.original else { return };
         line.original = Text::new(&format!("{}{}", named.mti, named.stan)).unwrap_or_default();
-        let key = payments::Stan::parse(named.stan.as_bytes())
-            .map(|stan| Key { stan, class: Key::class(named.mti.as_str()), ..request.key });
+        let key = payments::Stan::parse(named.stan.as_bytes()).map(|stan| Key {
+            stan,
+            class: Key::class(named.mti.as_str()),
+            ..request.key
+        });
         let found = key.ok().and_then(|key| self.book.answered(&key));
         let Some(original) = found else {
             line.note = Some(Note::UnknownOriginal);
@@ -356,6 +357,7 @@ impl Issuer {
             && named.acquirer.as_str() == original.line.acquirer.as_str().trim_start_matches('0')
             && named.forwarder.as_str() == original.line.forwarder.as_str().trim_start_matches('0')
             && request.currency == original.line.currency
+            && (request.pan.is_none() || line.card == original.line.card)
             && [Some(original.line.amount), Some(original.line.approved), item.map(|item| item.approved)]
                 .contains(&Some(request.amount));
         line.card = original.line.card;
@@ -405,7 +407,7 @@ impl Issuer {
             forwarder: request.forwarder,
             terminal: request.key.terminal,
             merchant: request.key.merchant,
-            card: None,
+            card: request.pan.as_ref().and_then(|pan| self.cards.find(pan.reveal())),
             amount: request.amount,
             currency: request.currency,
             de39: ResponseCode::MALFUNCTION,

@@ -2,13 +2,13 @@
 //! book, and misbehaves on request. The switch connects to it as a client.
 
 pub mod book;
-mod counts;
-mod decide;
+pub mod counts;
+pub mod decide;
 mod host;
 pub mod line;
 mod options;
 pub mod report;
-mod request;
+pub mod request;
 pub mod rules;
 mod server;
 
@@ -16,3 +16,6 @@ pub use counts::Counts;
 pub use host::{Action, Handled, Issuer};
 pub use options::{IssuerOptions, MessageSystem};
 pub use server::{Announcement, Summary, run, serve};
+
+#[cfg(test)]
+mod tests;

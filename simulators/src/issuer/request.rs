@@ -66,7 +66,8 @@ impl Request {
         };
         let required = |number: u8| message.get(number).ok_or(FormatFault(number));
         let local = LocalDateTime::parse(required(de::LOCAL_TIME)?, required(de::LOCAL_DATE)?);
-        let currency = message.str(de::CURRENCY).and_then(|digits| digits.parse().ok()).and_then(|n| Currency::from_numeric(n).ok());
+        let currency =
+            message.str(de::CURRENCY).and_then(|digits| digits.parse().ok()).and_then(|n| Currency::from_numeric(n).ok());
         let request = Self {
             key: Key {
                 acquirer: text(message, de::ACQUIRER)?.unwrap_or_default(),

@@ -183,17 +183,20 @@ impl Rule {
         let refuse = |reason: String| Error::BadOption { option: "rule", reason };
         let mut parts = flag.split(',').map(str::trim);
         let name = parts.next().unwrap_or_default();
-        let act = Act::ALL.into_iter().find(|act| act.as_str() == name).ok_or_else(|| {
-            refuse(format!("{name:?} is none of {}", Act::ALL.map(Act::as_str).join(", ")))
-        })?;
+        let act = Act::ALL
+            .into_iter()
+            .find(|act| act.as_str() == name)
+            .ok_or_else(|| refuse(format!("{name:?} is none of {}", Act::ALL.map(Act::as_str).join(", "))))?;
         let mut rule = Self::always(act);
         for part in parts {
-            let (key, value) = part.split_once('=').ok_or_else(|| refuse(format!("{part:?} is not of the form condition=value")))?;
+            let (key, value) =
+                part.split_once('=').ok_or_else(|| refuse(format!("{part:?} is not of the form condition=value")))?;
             let number = || value.parse::<u32>().map_err(|_| refuse(format!("{key}: {value:?} is not a number")));
             match key {
                 "ms" => rule.ms = u64::from(number()?),
                 "code" => {
-                    rule.code = Some(ResponseCode::new(value.as_bytes()).map_err(|_| refuse("code has 2 characters".to_owned()))?);
+                    rule.code =
+                        Some(ResponseCode::new(value.as_bytes()).map_err(|_| refuse("code has 2 characters".to_owned()))?);
                 }
                 "mti" => rule.mti.push(value.to_owned()),
                 "kind" => rule.kind.push(
@@ -262,7 +265,8 @@ mod tests {
     #[test]
     fn a_flag_and_a_file_say_the_same() {
         let flag = Rule::parse("late,ms=12000,amount_ends=68,mti=0100,mti=0101,times=3,per_mille=500").unwrap();
-        let text = "[[rule]]\ndo = \"late\"\nms = 12000\namount_ends = \"68\"\nmti = [\"0100\", \"0101\"]\ntimes = 3\nper_mille = 500\n";
+        let text =
+            "[[rule]]\ndo = \"late\"\nms = 12000\namount_ends = \"68\"\nmti = [\"0100\", \"0101\"]\ntimes = 3\nper_mille = 500\n";
         assert_eq!(Rule::from_toml("rules.toml", text).unwrap(), [flag]);
     }
 
