@@ -1,0 +1,188 @@
+//! The admin port: health, metrics, and the operator's commands, over HTTP on an address of its own.
+//! It must never face a network that terminals can reach.
+
+use std::str::FromStr;
+use std::sync::{Arc, PoisonError};
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use engine::{Event, Operator};
+use ledger::AccountCode;
+use metrics_exporter_prometheus::PrometheusHandle;
+use payments::{Amount, BusinessDate, Currency, LinkId, PaymentId, Text};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::peers::Shared;
+
+#[derive(Clone)]
+struct Admin {
+    shared: Arc<Shared>,
+    metrics: PrometheusHandle,
+    database: Arc<store::Database>,
+}
+
+type Answer = Result<Json<Value>, (StatusCode, Json<Value>)>;
+
+/// Serves until the process ends.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    metrics: PrometheusHandle,
+    database: Arc<store::Database>,
+) -> std::io::Result<()> {
+    let admin = Admin { shared, metrics, database };
+    let router = Router::new()
+        .route("/livez", get(async || "ok"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(render))
+        .route("/v1/status", get(status))
+        .route("/v1/trace/{rrn}", get(trace))
+        .route("/v1/cut-over", post(cut_over))
+        .route("/v1/deposits", post(deposit))
+        .route("/v1/clearing-sent", post(clearing_sent))
+        .route("/v1/lanes/{payment}/retry", post(retry))
+        .with_state(admin);
+    axum::serve(listener, router).await
+}
+
+fn refused(status: StatusCode, what: impl ToString) -> (StatusCode, Json<Value>) {
+    (status, Json(json!({ "error": what.to_string() })))
+}
+
+async fn ready(State(admin): State<Admin>) -> (StatusCode, Json<Value>) {
+    let config = admin.shared.config();
+    let shards: Vec<_> =
+        admin.shared.shards.iter().map(|shard| shard.status.lock().unwrap_or_else(PoisonError::into_inner).clone()).collect();
+    let down: Vec<String> = config
+        .links
+        .keys()
+        .filter(|link| !shards.iter().all(|shard| shard.links_ready.contains(link)))
+        .map(ToString::to_string)
+        .collect();
+    let ready = shards.iter().all(|shard| shard.ready && !shard.stalled);
+    // A link that is down makes some payments impossible, not the node: it is told, not counted.
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready, "links_down": down })))
+}
+
+async fn render(State(admin): State<Admin>) -> String {
+    let count = crate::writer::metric;
+    metrics::gauge!("switchyard_carried").set(count(admin.shared.keep.len()));
+    metrics::gauge!("switchyard_connections_open").set(count(admin.shared.conns.len()));
+    let waiting = admin.shared.shards.iter().map(|shard| shard.queue.len()).sum();
+    metrics::gauge!("switchyard_writer_queue").set(count(waiting));
+    let owed = admin.shared.shards.iter().map(|shard| shard.status.lock().unwrap_or_else(PoisonError::into_inner).owed).sum();
+    metrics::gauge!("switchyard_saf_depth").set(count(owed));
+    admin.metrics.render()
+}
+
+async fn status(State(admin): State<Admin>) -> Json<Value> {
+    let shards: Vec<Value> = admin
+        .shared
+        .shards
+        .iter()
+        .map(|shard| {
+            let status = shard.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            json!({
+                "business_date": status.business_date,
+                "closed": status.closed,
+                "in_flight": status.in_flight,
+                "owed": status.owed,
+                "stalled": status.stalled,
+                "links_ready": status.links_ready,
+                "writer_queue": shard.queue.len(),
+            })
+        })
+        .collect();
+    let links: Vec<Value> = admin
+        .shared
+        .links
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .values()
+        .map(|link| json!({ "name": link.name, "connected": link.is_up() }))
+        .collect();
+    Json(json!({
+        "shards": shards,
+        "links": links,
+        "connections": admin.shared.conns.len(),
+        "carried": admin.shared.keep.len(),
+        "hsm_queue": admin.shared.hsm.queued(),
+    }))
+}
+
+async fn trace(State(admin): State<Admin>, Path(rrn): Path<String>) -> Answer {
+    let found = store::reports::trace_json(&admin.database, &rrn).await;
+    match found {
+        Ok(Some(trace)) => Ok(Json(trace)),
+        Ok(None) => Err(refused(StatusCode::NOT_FOUND, format!("no payment has the reference {rrn}"))),
+        Err(error) => Err(refused(StatusCode::SERVICE_UNAVAILABLE, error)),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CutOver {
+    date: BusinessDate,
+}
+
+async fn cut_over(State(admin): State<Admin>, Json(command): Json<CutOver>) -> Answer {
+    for shard in &admin.shared.shards {
+        tell(shard, Operator::CutOver { date: command.date }).await?;
+    }
+    tracing::info!(target: "operator", date = %command.date, "cut-over ordered");
+    Ok(Json(json!({ "ordered": command.date })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DepositOrder {
+    reference: Text<32>,
+    account: Text<34>,
+    amount_minor: i64,
+    currency: Currency,
+}
+
+/// Puts money on an account that we keep; idempotent by its reference.
+async fn deposit(State(admin): State<Admin>, Json(order): Json<DepositOrder>) -> Answer {
+    let amount = Amount::new(order.amount_minor, order.currency).map_err(|e| refused(StatusCode::BAD_REQUEST, e))?;
+    let account: AccountCode = ledger::postings::customer(&order.account);
+    let shard = admin.shared.shard_of_account(&order.account).ok_or_else(|| refused(StatusCode::NOT_FOUND, "no shard"))?;
+    tell(shard, Operator::Deposit { reference: order.reference, account, amount }).await?;
+    Ok(Json(json!({ "ordered": order.reference })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClearingSent {
+    file: Text<32>,
+    network: LinkId,
+    currency: Currency,
+    sales_minor: i64,
+    refunds_minor: i64,
+}
+
+/// A clearing file was published: posts what it presented; idempotent by its id.
+async fn clearing_sent(State(admin): State<Admin>, Json(order): Json<ClearingSent>) -> Answer {
+    let amount = |minor| Amount::new(minor, order.currency).map_err(|e| refused(StatusCode::BAD_REQUEST, e));
+    let (sales, refunds) = (amount(order.sales_minor)?, amount(order.refunds_minor)?);
+    let shard = admin.shared.shards.first().ok_or_else(|| refused(StatusCode::NOT_FOUND, "no shard"))?;
+    tell(shard, Operator::ClearingSent { file: order.file, network: order.network, sales, refunds }).await?;
+    Ok(Json(json!({ "ordered": order.file })))
+}
+
+async fn retry(State(admin): State<Admin>, Path(payment): Path<String>) -> Answer {
+    let id = uuid::Uuid::from_str(&payment).map_err(|e| refused(StatusCode::BAD_REQUEST, e))?;
+    for shard in &admin.shared.shards {
+        tell(shard, Operator::RetryLane { payment: PaymentId(id) }).await?;
+    }
+    Ok(Json(json!({ "ordered": payment })))
+}
+
+async fn tell(shard: &crate::peers::ShardHandle, command: Operator) -> Result<(), (StatusCode, Json<Value>)> {
+    shard.events.send(Event::Operator(command)).await.map_err(|_| refused(StatusCode::SERVICE_UNAVAILABLE, "the engine is gone"))
+}

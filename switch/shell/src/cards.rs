@@ -1,0 +1,286 @@
+//! The pipelines of card links: bytes to canonical and back, MAC over the raw bytes, PAN into the
+//! vault. In order: identity, MAC, and only then anything that has an effect.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dialects::iso87::{Binding, Body, CardSecrets, Inbound, ReceivedMac};
+use engine::{ConnId, Event, Secrets, Sent, UnsealReason};
+use hsm::KeyName;
+use iso8583::Message;
+use iso8583::frame::{Framing, write_frame};
+use payments::outgoing::{Incoming, Outgoing, Response};
+use payments::{InstitutionId, MerchantId, Mono, Request, ResponseCode, TerminalId};
+use vault::{Reason, Sealer};
+
+use crate::config::{LinkConfig, Mac};
+use crate::faults::{self, Point};
+use crate::link;
+use crate::listener::Then;
+use crate::peers::{Conn, LinkState, Shared};
+use crate::socket::{OutKind, Outbound, Report};
+
+/// A request from a terminal or acquirer.
+pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, from: ConnId, frame: Bytes) -> Then {
+    let config = shared.config();
+    let acquirer = conn.listener.acquirer;
+    let institution = config.tables.registry.acquirers.get(&acquirer).map(|acquirer| acquirer.institution).unwrap_or_default();
+    let inbound = match shared.iso87.read_request(frame, &Binding { acquirer, institution }) {
+        Ok(inbound) => inbound,
+        Err(reject) => {
+            metrics::counter!("switchyard_requests_rejected_total", "why" => "format").increment(1);
+            tracing::info!(error = %reject.error, "a request was refused");
+            return match reject.answer() {
+                Some(answer) => {
+                    refuse(shared, conn, &answer).await;
+                    Then::Continue
+                }
+                None => Then::Close("a message that cannot be answered"),
+            };
+        }
+    };
+    if !inbound.dropped.elements.is_empty() || inbound.dropped.tags > 0 {
+        metrics::counter!("switchyard_elements_dropped_total").increment(1);
+    }
+    let Some((terminal, merchant)) = parties(&inbound) else {
+        // 0800: nothing to verify, nothing to move.
+        let Body::Network(network) = inbound.body else { return Then::Continue };
+        return hand_over(shared, conn, from, &MerchantId::default(), Request::Network(network), None).await;
+    };
+    if head_institution(&inbound).is_some_and(|theirs| theirs != institution) {
+        // DE32 belongs to the identity of the link, or the message has no effect.
+        metrics::counter!("switchyard_requests_rejected_total", "why" => "identity").increment(1);
+        refuse(shared, conn, &inbound.echo.answer(ResponseCode::SECURITY_VIOLATION)).await;
+        return Then::Continue;
+    }
+    if conn.listener.mac == Mac::Required {
+        let key = config.tables.registry.terminals.get(&(acquirer, terminal)).map(|terminal| terminal.mac_key);
+        let verified = match key {
+            Some(key) => verify(shared, key.as_str(), inbound.mac.as_ref()).await,
+            None => Some(false),
+        };
+        match verified {
+            Some(true) => {}
+            Some(false) => {
+                metrics::counter!("switchyard_requests_rejected_total", "why" => "mac").increment(1);
+                refuse(shared, conn, &inbound.echo.answer(ResponseCode::SECURITY_VIOLATION)).await;
+                return Then::Continue;
+            }
+            None => {
+                refuse(shared, conn, &inbound.echo.answer(ResponseCode::UNAVAILABLE)).await;
+                return Then::Continue;
+            }
+        }
+    }
+    let (request, secrets) = match inbound.body {
+        Body::Network(network) => (Request::Network(network), None),
+        Body::Completion(completion) => (Request::Completion(completion), None),
+        Body::Reversal(reversal) => (Request::Reversal(reversal), None),
+        Body::Card(card) => {
+            let sealed = shared.vault.card_ref(&card.secrets.pan, card.secrets.expiry, card.secrets.sequence);
+            match sealed {
+                Ok(card_ref) => {
+                    let (request, secrets) = card.with_card(card_ref);
+                    (Request::Card(Box::new(request)), Some(secrets))
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a card cannot be sealed");
+                    refuse(shared, conn, &inbound.echo.answer(ResponseCode::MALFUNCTION)).await;
+                    return Then::Continue;
+                }
+            }
+        }
+    };
+    hand_over(shared, conn, from, &merchant, request, secrets).await
+}
+
+/// DE41 and DE42 of what is not network management.
+fn parties(inbound: &Inbound) -> Option<(TerminalId, MerchantId)> {
+    let head = match &inbound.body {
+        Body::Network(_) => return None,
+        Body::Card(card) => &card.head,
+        Body::Completion(completion) => &completion.head,
+        Body::Reversal(reversal) => &reversal.head,
+    };
+    Some((head.terminal, head.merchant))
+}
+
+fn head_institution(inbound: &Inbound) -> Option<InstitutionId> {
+    match &inbound.body {
+        Body::Network(_) => None,
+        Body::Card(card) => Some(card.head.institution),
+        Body::Completion(completion) => Some(completion.head.institution),
+        Body::Reversal(reversal) => Some(reversal.head.institution),
+    }
+}
+
+async fn hand_over(
+    shared: &Arc<Shared>,
+    conn: &Conn,
+    from: ConnId,
+    merchant: &MerchantId,
+    request: Request,
+    secrets: Option<CardSecrets>,
+) -> Then {
+    let Some(shard) = shared.shard_of(&conn.listener.acquirer, merchant) else { return Then::Close("no shard") };
+    let carried = secrets.map(|secrets| shared.keep.put(secrets));
+    metrics::counter!("switchyard_requests_total", "listener" => conn.listener.name.to_string()).increment(1);
+    let event = Event::Request { from, link: conn.listener.name, request, carried };
+    match shard.events.send(event).await {
+        Ok(()) => Then::Continue,
+        Err(_) => Then::Close("the engine is gone"),
+    }
+}
+
+/// Whether a MAC is right; `None` when the HSM cannot say.
+async fn verify(shared: &Shared, key: &str, mac: Option<&ReceivedMac>) -> Option<bool> {
+    let Some(mac) = mac else { return Some(false) };
+    let Ok(key) = key.parse::<KeyName>() else { return Some(false) };
+    match shared.hsm.verify_mac(key, &mac.covered, &mac.mac).await {
+        Ok(right) => Some(right),
+        Err(error) => {
+            tracing::warn!(class = error.class(), "a MAC cannot be verified");
+            None
+        }
+    }
+}
+
+/// A refusal before the engine sees the request. It carries no MAC: the peer has not shown who it is.
+async fn refuse(shared: &Shared, conn: &Conn, answer: &Message) {
+    match shared.iso87.spec().encode(answer) {
+        Ok(bytes) => put(conn, &bytes, conn.listener.framing()).await,
+        Err(error) => tracing::error!(%error, "a refusal cannot be written"),
+    }
+    conn.room.add_permits(1);
+}
+
+async fn put(conn: &Conn, bytes: &[u8], framing: Framing) {
+    let mut frame = bytes::BytesMut::with_capacity(bytes.len() + 4);
+    if let Err(error) = write_frame(bytes, framing, &mut frame) {
+        return tracing::error!(%error, "an answer cannot be framed");
+    }
+    let message = Outbound { frame: frame.to_vec(), by: None, report: None, kind: OutKind::Reply };
+    if conn.out.send(message).await.is_err() {
+        metrics::counter!("switchyard_replies_undeliverable_total").increment(1);
+    }
+}
+
+/// An answer of the engine to a terminal.
+pub(crate) async fn reply(shared: &Shared, conn: &Conn, response: &Response) {
+    let message = match shared.iso87.write_response(response) {
+        Ok(message) => message,
+        Err(error) => return tracing::error!(%error, "an answer cannot be built"),
+    };
+    let key = match response {
+        Response::Card(card) if conn.listener.mac == Mac::Required => {
+            let config = shared.config();
+            let terminal = (card.head.acquirer, card.head.terminal);
+            config.tables.registry.terminals.get(&terminal).map(|terminal| terminal.mac_key)
+        }
+        _ => None,
+    };
+    match write(shared, &message, key.as_ref().map(|key| key.as_str())).await {
+        Some(bytes) => put(conn, &bytes, conn.listener.framing()).await,
+        None => tracing::error!("an answer was not sent: its MAC cannot be made"),
+    }
+}
+
+/// Encodes, with a MAC where there is a key.
+async fn write(shared: &Shared, message: &Message, key: Option<&str>) -> Option<Vec<u8>> {
+    let spec = shared.iso87.spec();
+    let Some(key) = key.filter(|key| !key.is_empty()) else {
+        return spec.encode(message).map_err(|error| tracing::error!(%error, "a message cannot be encoded")).ok();
+    };
+    let unsigned = spec.encode_for_mac(message).map_err(|error| tracing::error!(%error, "a message cannot be encoded")).ok()?;
+    let key = key.parse::<KeyName>().ok()?;
+    match shared.hsm.generate_mac(key, unsigned.bytes()).await {
+        Ok(mac) => Some(unsigned.finish(mac)),
+        Err(error) => {
+            tracing::warn!(class = error.class(), "a MAC cannot be made");
+            None
+        }
+    }
+}
+
+/// A message of the engine towards a network.
+pub(crate) async fn send(
+    shared: &Arc<Shared>,
+    state: &LinkState,
+    message: &Outgoing,
+    secrets: Secrets,
+    by: Mono,
+    report: Report,
+) {
+    let config = shared.config();
+    let Some(link) = config.links.get(&state.name).map(Arc::clone) else { return report.say(Sent::NotSent).await };
+    let Some(frame) = frame(shared, &link, message, secrets).await else { return report.say(Sent::NotSent).await };
+    let kind = match message {
+        Outgoing::Card(_) => OutKind::Request,
+        Outgoing::Reversal(_) => OutKind::Reversal,
+        _ => OutKind::Other,
+    };
+    hand_to_socket(state, Outbound { frame, by: Some(by), report: Some(report), kind }).await;
+}
+
+/// Gives a message to a socket of its link, or says that nothing was sent.
+pub(crate) async fn hand_to_socket(state: &LinkState, message: Outbound) {
+    let Some(socket) = state.socket() else {
+        if let Some(report) = message.report {
+            report.say(Sent::NotSent).await;
+        }
+        return;
+    };
+    if let Err(refused) = socket.try_send(message) {
+        if let Some(report) = refused.into_inner().report {
+            report.say(Sent::NotSent).await;
+        }
+    }
+}
+
+async fn frame(shared: &Shared, link: &LinkConfig, message: &Outgoing, secrets: Secrets) -> Option<Vec<u8>> {
+    let (card, pin) = match secrets {
+        Secrets::None => (None, None),
+        Secrets::Carried(handle) => {
+            let kept = shared.keep.get(handle)?;
+            (Some(kept.card), kept.translated)
+        }
+        Secrets::Sealed(card, reason) => {
+            let reason = match reason {
+                UnsealReason::Reversal => Reason::Reversal,
+                UnsealReason::Advice => Reason::Advice,
+            };
+            let card = shared.vault.unseal(&card.sealed, reason);
+            let card = card.map_err(|error| tracing::error!(%error, "a sealed card cannot be opened")).ok()?;
+            let secrets =
+                CardSecrets { pan: card.pan, expiry: card.expiry, sequence: card.sequence, track2: None, pin_block: None };
+            (Some(secrets), None)
+        }
+    };
+    let built = shared.iso87.write_outgoing(message, card.as_ref(), pin.as_ref());
+    let built = built.map_err(|error| tracing::error!(%error, "a message cannot be built")).ok()?;
+    // Network management carries no MAC.
+    let key = (!matches!(message, Outgoing::Network(_)) && link.mac == Mac::Required).then_some(link.mac_key.as_str());
+    let bytes = write(shared, &built, key).await?;
+    let mut frame = bytes::BytesMut::with_capacity(bytes.len() + 4);
+    write_frame(&bytes, link.framing(), &mut frame).ok()?;
+    Some(frame.to_vec())
+}
+
+/// A message from a network.
+pub(crate) async fn receive_answer(shared: &Shared, state: &LinkState, config: &LinkConfig, frame: Bytes) {
+    let answer = match shared.iso87.read_answer(frame) {
+        Ok(answer) => answer,
+        Err(unreadable) => {
+            tracing::warn!(link = state.name.as_str(), error = %unreadable, "not an answer that can be read");
+            return link::unusable(shared, state.name, "it cannot be read").await;
+        }
+    };
+    if let Incoming::Card(card) = &answer.incoming {
+        if config.mac == Mac::Required && verify(shared, config.mac_key.as_str(), answer.mac.as_ref()).await != Some(true) {
+            tracing::warn!(link = state.name.as_str(), stan = %card.stan, "an answer with a wrong MAC is ignored");
+            return link::unusable(shared, state.name, "its MAC is wrong").await;
+        }
+        faults::reach(if card.mti.as_str() == "0430" { Point::Acknowledged } else { Point::AnswerRead });
+    }
+    link::deliver(shared, state.name, answer.incoming).await;
+}

@@ -1,0 +1,599 @@
+//! Configuration: one TOML file and the files it names. Read whole, checked whole, and only then
+//! used; every error names file, place and fix.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dialects::pacs;
+use engine::Tables;
+use engine::tables::{Acquirer, Deadlines, Limits, LinkSettings, Merchant, Registry, Terminal};
+use iso8583::frame::{Framing, HeaderLength};
+use payments::{AcquirerId, LinkId, Text};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// A configuration that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// Line, from 1, where it is known.
+    pub line: Option<usize>,
+    /// What is wrong and what to write instead.
+    pub what: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", self.file.display(), self.what),
+            None => write!(f, "{}: {}", self.file.display(), self.what),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The configuration of a node, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that it came from.
+    pub file: PathBuf,
+    /// Where the private cluster, the token and the like live.
+    pub data_dir: PathBuf,
+    /// Shards of the record.
+    pub shards: u16,
+    /// Laboratory or production.
+    pub profile: Profile,
+    /// A PostgreSQL of your own; none for the private cluster.
+    pub database_url: Option<String>,
+    /// The HSM.
+    pub hsm: HsmConfig,
+    /// Where the admin port listens.
+    pub admin: String,
+    /// Ingress.
+    pub listeners: Vec<Arc<ListenerConfig>>,
+    /// Egress.
+    pub links: BTreeMap<LinkId, Arc<LinkConfig>>,
+    /// What the engine decides by.
+    pub tables: Arc<Tables>,
+}
+
+/// What a node may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Everything: for laboratories and tests.
+    #[default]
+    Lab,
+    /// Refuses PIN routes on a backend that lets clear PINs into this process.
+    Production,
+}
+
+/// `[hsm]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HsmConfig {
+    /// The PKCS#11 module.
+    pub module: PathBuf,
+    /// Directory of the SoftHSM token, below `data_dir` unless absolute.
+    pub token_dir: PathBuf,
+    /// Name of the key that wraps data keys (KEK).
+    pub kek: String,
+    /// Threads, queue, deadlines.
+    pub pool: hsm::PoolSettings,
+}
+
+impl Default for HsmConfig {
+    fn default() -> Self {
+        Self {
+            module: PathBuf::from("/usr/lib/softhsm/libsofthsm2.so"),
+            token_dir: PathBuf::from("token"),
+            kek: "kek".to_owned(),
+            pool: hsm::PoolSettings::default(),
+        }
+    }
+}
+
+/// What is spoken on a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// ISO 8583:1987 in ASCII.
+    Iso87Ascii,
+    /// ISO 20022 envelopes.
+    Iso20022,
+}
+
+/// Whether messages carry a MAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mac {
+    /// Every message but network management.
+    #[default]
+    Required,
+    /// None is made, none is checked.
+    None,
+}
+
+/// `[[listener]]`, checked.
+#[derive(Debug, Clone)]
+pub struct ListenerConfig {
+    /// Its name.
+    pub name: LinkId,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Address and port; port 0 takes a free one.
+    pub listen: String,
+    /// Whom its connections are bound to.
+    pub acquirer: AcquirerId,
+    /// MAC.
+    pub mac: Mac,
+    /// Longest frame taken, bytes.
+    pub cap: usize,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Requests in flight per connection; past it nothing more is read.
+    pub max_in_flight: usize,
+    /// A frame that has begun must be whole within this.
+    pub frame_within: Duration,
+    /// A connection may be quiet for so long.
+    pub idle: Duration,
+    /// Bank dialect.
+    pub pacs: Option<pacs::Link>,
+}
+
+/// `[link.NAME]`, checked.
+#[derive(Debug, Clone)]
+pub struct LinkConfig {
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Where the counterparty listens.
+    pub connect: String,
+    /// Sockets of the link.
+    pub sockets: u16,
+    /// MAC.
+    pub mac: Mac,
+    /// Name of the MAC key.
+    pub mac_key: Text<48>,
+    /// Longest frame taken, bytes.
+    pub cap: usize,
+    /// A connection must stand within this.
+    pub connect_within: Duration,
+    /// Bank dialect.
+    pub pacs: Option<pacs::Link>,
+}
+
+impl ListenerConfig {
+    pub(crate) fn framing(&self) -> Framing {
+        framing(self.protocol, self.cap)
+    }
+}
+
+impl LinkConfig {
+    pub(crate) fn framing(&self) -> Framing {
+        framing(self.protocol, self.cap)
+    }
+}
+
+fn framing(protocol: Protocol, cap: usize) -> Framing {
+    let header = match protocol {
+        Protocol::Iso87Ascii => HeaderLength::Two,
+        Protocol::Iso20022 => HeaderLength::Four,
+    };
+    Framing { header, cap }
+}
+
+// The files as written.
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NodeFile {
+    version: u32,
+    #[serde(default = "data")]
+    data_dir: PathBuf,
+    #[serde(default = "one")]
+    shards: u16,
+    #[serde(default)]
+    profile: Profile,
+    #[serde(default)]
+    database: Option<DatabaseFile>,
+    #[serde(default)]
+    hsm: HsmConfig,
+    #[serde(default = "anywhere")]
+    admin: String,
+    files: FilesFile,
+    #[serde(default)]
+    listener: Vec<ListenerFile>,
+    #[serde(default)]
+    link: BTreeMap<LinkId, LinkFile>,
+    /// Which bank link carries a credit transfer, by the creditor agent's BIC; `"*"` for all others.
+    #[serde(default)]
+    banks: BTreeMap<Text<11>, LinkId>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    deadlines: Deadlines,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DatabaseFile {
+    url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FilesFile {
+    registry: PathBuf,
+    routes: PathBuf,
+    risk: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListenerFile {
+    name: LinkId,
+    protocol: Protocol,
+    listen: String,
+    acquirer: AcquirerId,
+    #[serde(default)]
+    mac: Mac,
+    #[serde(default)]
+    cap: Option<usize>,
+    #[serde(default = "many")]
+    max_connections: usize,
+    #[serde(default = "some")]
+    max_in_flight: usize,
+    #[serde(default = "five")]
+    frame_within_s: u64,
+    #[serde(default = "hour")]
+    idle_s: u64,
+    #[serde(default)]
+    pacs: Option<pacs::Link>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LinkFile {
+    protocol: Protocol,
+    connect: String,
+    #[serde(default = "one")]
+    sockets: u16,
+    #[serde(default)]
+    mac: Mac,
+    #[serde(default)]
+    mac_key: Text<48>,
+    #[serde(default)]
+    cap: Option<usize>,
+    #[serde(default = "five")]
+    connect_within_s: u64,
+    #[serde(default)]
+    pacs: Option<pacs::Link>,
+    #[serde(default)]
+    rules: LinkSettings,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegistryFile {
+    #[serde(default)]
+    acquirer: Vec<Acquirer>,
+    #[serde(default)]
+    merchant: Vec<Merchant>,
+    #[serde(default)]
+    terminal: Vec<Terminal>,
+}
+
+fn data() -> PathBuf {
+    PathBuf::from("data")
+}
+fn one() -> u16 {
+    1
+}
+fn anywhere() -> String {
+    "127.0.0.1:0".to_owned()
+}
+fn many() -> usize {
+    10_000
+}
+fn some() -> usize {
+    256
+}
+fn five() -> u64 {
+    5
+}
+fn hour() -> u64 {
+    3600
+}
+
+impl Config {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with file, line and fix.
+    pub fn load(path: &Path, version: u64) -> Result<Self, ConfigError> {
+        let (file, text): (NodeFile, String) = read(path)?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        let place = |key: &str, what: String| ConfigError { file: path.to_owned(), line: line_of(&text, key), what };
+        if file.version != 1 {
+            return Err(place(
+                "version",
+                format!("version is {}, this program reads version 1; write version = 1", file.version),
+            ));
+        }
+        if file.shards == 0 || file.shards > 64 {
+            return Err(place("shards", "shards must be 1 to 64".to_owned()));
+        }
+        let registry_path = base.join(&file.files.registry);
+        let (registry, registry_text): (RegistryFile, String) = read(&registry_path)?;
+        let registry = check_registry(registry, &registry_path, &registry_text)?;
+        let routes_path = base.join(&file.files.routes);
+        let (routes, routes_text): (routing::RoutesFile, String) = read(&routes_path)?;
+        let routes = routing::Routes::compile(&routes).map_err(|error| {
+            let line = line_of(&routes_text, "[[route]]");
+            ConfigError { file: routes_path.clone(), line, what: error.to_string() }
+        })?;
+        let risk_path = base.join(&file.files.risk);
+        let (rules, risk_text): (risk::RulesFile, String) = read(&risk_path)?;
+        let rules = risk::Rules::compile(&rules).map_err(|error| ConfigError {
+            file: risk_path.clone(),
+            line: line_of(&risk_text, "[[rule]]"),
+            what: error.to_string(),
+        })?;
+        for route in routes.all() {
+            for link in &route.links {
+                let protocol = file.link.get(link).map(|link| link.protocol);
+                if protocol != Some(Protocol::Iso87Ascii) {
+                    let what = format!(
+                        "route {} names link \"{link}\"; add [link.{link}] with protocol = \"iso87-ascii\" to {}",
+                        route.name,
+                        path.display()
+                    );
+                    return Err(ConfigError { file: routes_path.clone(), line: line_of(&routes_text, link.as_str()), what });
+                }
+            }
+        }
+        for (bic, link) in &file.banks {
+            if file.link.get(link).map(|link| link.protocol) != Some(Protocol::Iso20022) {
+                let what = format!("banks.\"{bic}\" names link \"{link}\"; add [link.{link}] with protocol = \"iso20022\"");
+                return Err(place("[banks]", what));
+            }
+        }
+        let mut links = BTreeMap::new();
+        let mut settings = indexmap::IndexMap::new();
+        for (name, link) in file.link {
+            let header = format!("[link.{name}]");
+            let wrong = |what: &str| place(&header, format!("link {name}: {what}"));
+            if link.protocol == Protocol::Iso20022 && link.pacs.is_none() {
+                return Err(wrong("a bank link needs pacs = { own_bic = \"...\", peer_bic = \"...\" }"));
+            }
+            if link.protocol == Protocol::Iso87Ascii && link.mac == Mac::Required && link.mac_key.is_empty() {
+                return Err(wrong("mac is required, so name mac_key (the ZAK), or write mac = \"none\""));
+            }
+            if link.sockets == 0 || link.sockets > 16 {
+                return Err(wrong("sockets must be 1 to 16"));
+            }
+            settings.insert(name, link.rules);
+            let cap = checked_cap(link.cap, link.protocol).ok_or_else(|| wrong("cap must be 64 to 1048576 bytes"))?;
+            let checked = LinkConfig {
+                protocol: link.protocol,
+                connect: link.connect,
+                sockets: link.sockets,
+                mac: link.mac,
+                mac_key: link.mac_key,
+                cap,
+                connect_within: Duration::from_secs(link.connect_within_s),
+                pacs: link.pacs,
+            };
+            links.insert(name, Arc::new(checked));
+        }
+        let mut listeners = Vec::new();
+        for listener in file.listener {
+            let wrong = |what: &str| {
+                let quoted = format!("\"{}\"", listener.name);
+                ConfigError {
+                    file: path.to_owned(),
+                    line: line_of(&text, &quoted),
+                    what: format!("listener {}: {what}", listener.name),
+                }
+            };
+            if listener.protocol == Protocol::Iso20022 && listener.pacs.is_none() {
+                return Err(wrong("a bank listener needs pacs = { own_bic = \"...\", peer_bic = \"...\" }"));
+            }
+            if listener.protocol == Protocol::Iso87Ascii && !registry.acquirers.contains_key(&listener.acquirer) {
+                return Err(wrong(&format!("acquirer \"{}\" is not in the registry; add an [[acquirer]]", listener.acquirer)));
+            }
+            if listener.max_connections == 0 || listener.max_in_flight == 0 {
+                return Err(wrong("max_connections and max_in_flight must be at least 1"));
+            }
+            let cap = checked_cap(listener.cap, listener.protocol).ok_or_else(|| wrong("cap must be 64 to 1048576 bytes"))?;
+            listeners.push(Arc::new(ListenerConfig {
+                name: listener.name,
+                protocol: listener.protocol,
+                listen: listener.listen.clone(),
+                acquirer: listener.acquirer,
+                mac: listener.mac,
+                cap,
+                max_connections: listener.max_connections,
+                max_in_flight: listener.max_in_flight,
+                frame_within: Duration::from_secs(listener.frame_within_s),
+                idle: Duration::from_secs(listener.idle_s),
+                pacs: listener.pacs.clone(),
+            }));
+        }
+        let tables = Tables {
+            version,
+            registry,
+            links: settings,
+            routes,
+            rules,
+            banks: file.banks.into_iter().collect(),
+            limits: file.limits,
+            deadlines: file.deadlines,
+        };
+        Ok(Self {
+            file: path.to_owned(),
+            data_dir: base.join(file.data_dir),
+            shards: file.shards,
+            profile: file.profile,
+            database_url: file.database.map(|database| database.url),
+            hsm: file.hsm,
+            admin: file.admin,
+            listeners,
+            links,
+            tables: Arc::new(tables),
+        })
+    }
+
+    /// The directory of the token.
+    pub fn token_dir(&self) -> PathBuf {
+        self.data_dir.join(&self.hsm.token_dir)
+    }
+}
+
+fn checked_cap(cap: Option<usize>, protocol: Protocol) -> Option<usize> {
+    let default = match protocol {
+        Protocol::Iso87Ascii => Framing::CARD.cap,
+        Protocol::Iso20022 => Framing::BANK.cap,
+    };
+    Some(cap.unwrap_or(default)).filter(|cap| (64..=1_048_576).contains(cap))
+}
+
+fn check_registry(file: RegistryFile, path: &Path, text: &str) -> Result<Registry, ConfigError> {
+    let wrong = |key: &str, what: String| ConfigError { file: path.to_owned(), line: line_of(text, key), what };
+    let mut registry = Registry::default();
+    for acquirer in file.acquirer {
+        let id = acquirer.id;
+        if registry.acquirers.insert(id, acquirer).is_some() {
+            return Err(wrong(&format!("\"{id}\""), format!("acquirer {id} stands twice; remove one")));
+        }
+    }
+    for merchant in file.merchant {
+        let (id, acquirer) = (merchant.id, merchant.acquirer);
+        if !registry.acquirers.contains_key(&acquirer) {
+            return Err(wrong(
+                &format!("\"{id}\""),
+                format!("merchant {id} names acquirer \"{acquirer}\", which is not there; add an [[acquirer]]"),
+            ));
+        }
+        if registry.merchants.insert((acquirer, id), merchant).is_some() {
+            return Err(wrong(&format!("\"{id}\""), format!("merchant {id} of {acquirer} stands twice; remove one")));
+        }
+    }
+    for terminal in file.terminal {
+        let (id, acquirer, merchant) = (terminal.id, terminal.acquirer, terminal.merchant);
+        if !registry.merchants.contains_key(&(acquirer, merchant)) {
+            return Err(wrong(
+                &format!("\"{id}\""),
+                format!("terminal {id} names merchant \"{merchant}\" of {acquirer}, which is not there; add a [[merchant]]"),
+            ));
+        }
+        for key in [terminal.mac_key, terminal.pin_key] {
+            if !key.is_empty() && key.as_str().parse::<hsm::KeyName>().is_err() {
+                return Err(wrong(
+                    &format!("\"{id}\""),
+                    format!("terminal {id}: \"{key}\" is no key name; {}", hsm::KeyNameError),
+                ));
+            }
+        }
+        if registry.terminals.insert((acquirer, id), terminal).is_some() {
+            return Err(wrong(&format!("\"{id}\""), format!("terminal {id} of {acquirer} stands twice; remove one")));
+        }
+    }
+    Ok(registry)
+}
+
+/// Reads a TOML file into its form.
+fn read<T: DeserializeOwned>(path: &Path) -> Result<(T, String), ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+        file: path.to_owned(),
+        line: None,
+        what: format!("cannot be read: {error}; `switchyard init DIR` writes a commented set of files"),
+    })?;
+    match toml::from_str(&text) {
+        Ok(value) => Ok((value, text)),
+        Err(error) => {
+            let line = error.span().map(|span| text.get(..span.start).unwrap_or_default().matches('\n').count() + 1);
+            Err(ConfigError { file: path.to_owned(), line, what: error.message().to_owned() })
+        }
+    }
+}
+
+/// The first line that has a text, from 1.
+fn line_of(text: &str, needle: &str) -> Option<usize> {
+    text.lines().position(|line| line.contains(needle)).map(|index| index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(dir: &Path, name: &str, text: &str) -> PathBuf {
+        let path = dir.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    const NODE: &str = r#"
+version = 1
+[files]
+registry = "registry.toml"
+routes = "routes.toml"
+risk = "risk.toml"
+[[listener]]
+name = "pos"
+protocol = "iso87-ascii"
+listen = "127.0.0.1:0"
+acquirer = "ACQ1"
+[link.net]
+protocol = "iso87-ascii"
+connect = "127.0.0.1:1"
+mac_key = "zak-net"
+"#;
+    const REGISTRY: &str = r#"
+[[acquirer]]
+id = "ACQ1"
+institution = "00000000001"
+"#;
+    const ROUTES: &str = r#"
+[[route]]
+name = "all"
+bins = ["4"]
+system = "dual"
+links = ["net"]
+"#;
+
+    fn load(node: &str, registry: &str, routes: &str) -> Result<Config, ConfigError> {
+        let dir = std::env::temp_dir().join(format!("config-{:x}", fastrand::u64(..)));
+        std::fs::create_dir_all(&dir).unwrap();
+        write(&dir, "registry.toml", registry);
+        write(&dir, "routes.toml", routes);
+        write(&dir, "risk.toml", "version = \"r1\"\n");
+        let config = Config::load(&write(&dir, "switchyard.toml", node), 1);
+        std::fs::remove_dir_all(&dir).unwrap();
+        config
+    }
+
+    #[test]
+    fn a_sound_configuration_loads() {
+        let config = load(NODE, REGISTRY, ROUTES).unwrap();
+        assert_eq!(config.listeners.len(), 1);
+        assert_eq!(config.tables.links.len(), 1);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_file_line_and_fix() {
+        let error = load(&NODE.replace("mac_key", "mac_kee"), REGISTRY, ROUTES).unwrap_err();
+        assert_eq!((error.file.file_name().unwrap().to_str(), error.line), (Some("switchyard.toml"), Some(15)));
+        assert!(error.what.contains("mac_kee"), "{error}");
+        let error = load(NODE, REGISTRY, &ROUTES.replace("\"net\"", "\"elsewhere\"")).unwrap_err();
+        assert!(error.to_string().contains("add [link.elsewhere]"), "{error}");
+        assert_eq!(error.line, Some(6));
+        let error = load(NODE, &REGISTRY.replace("ACQ1", "ACQ2"), ROUTES).unwrap_err();
+        assert!(error.what.contains("[[acquirer]]"), "{error}");
+    }
+}

@@ -1,0 +1,137 @@
+//! Outgoing links: the switch is the client. Each configured socket connects, reads answers, and
+//! connects anew with jitter when it is lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use engine::{Event, LinkEvent, StanBlock};
+use iso8583::frame::split_frame;
+use payments::outgoing::Incoming;
+use payments::{LinkId, Stan};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use crate::config::{LinkConfig, Protocol};
+use crate::peers::{LinkState, Shared};
+use crate::socket;
+use crate::{bank, cards};
+
+/// Messages that may wait for one socket.
+const QUEUE: usize = 1024;
+
+/// Keeps one socket of a link connected for ever.
+pub(crate) async fn keep_connected(shared: Arc<Shared>, state: Arc<LinkState>, config: Arc<LinkConfig>, id: u64) {
+    let mut wait = Duration::from_millis(100);
+    loop {
+        match tokio::time::timeout(config.connect_within, TcpStream::connect(&config.connect)).await {
+            Ok(Ok(socket)) => {
+                wait = Duration::from_millis(100);
+                tracing::info!(link = state.name.as_str(), "connected");
+                metrics::gauge!("switchyard_link_up", "link" => state.name.to_string()).set(1.0);
+                serve(&shared, &state, &config, id, socket).await;
+                metrics::gauge!("switchyard_link_up", "link" => state.name.to_string()).set(0.0);
+                tracing::warn!(link = state.name.as_str(), "disconnected");
+            }
+            Ok(Err(error)) => tracing::debug!(link = state.name.as_str(), %error, "cannot connect"),
+            Err(_) => tracing::debug!(link = state.name.as_str(), "connecting took too long"),
+        }
+        // Jitter, so that a hundred links do not come back in the same instant.
+        tokio::time::sleep(wait.mul_f32(0.75 + 0.5 * fastrand::f32())).await;
+        wait = (wait * 2).min(Duration::from_secs(5));
+    }
+}
+
+async fn serve(shared: &Arc<Shared>, state: &Arc<LinkState>, config: &LinkConfig, id: u64, stream: TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
+    let (mut reading, writing) = stream.into_split();
+    let (queue, ready) = mpsc::channel(QUEUE);
+    let writer = tokio::spawn(socket::write_all(writing, ready, shared.clock));
+    if state.add(id, queue) {
+        announce(shared, state.name, true).await;
+    }
+    let framing = config.framing();
+    let mut buffer = BytesMut::with_capacity(4096);
+    'reading: loop {
+        let read = tokio::select! {
+            read = reading.read_buf(&mut buffer) => read,
+            () = state.reconnect.notified() => break,
+        };
+        match read {
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
+        }
+        loop {
+            match split_frame(&mut buffer, framing) {
+                Ok(Some(frame)) => match config.protocol {
+                    Protocol::Iso87Ascii => cards::receive_answer(shared, state, config, frame).await,
+                    Protocol::Iso20022 => bank::receive_answer(shared, state, config, &frame).await,
+                },
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(link = state.name.as_str(), %error, "the stream cannot be read on");
+                    break 'reading;
+                }
+            }
+        }
+    }
+    if state.remove(id) {
+        announce(shared, state.name, false).await;
+    }
+    // The queue's last sender went with `remove`; what is left is said to be not sent.
+    if let Err(error) = writer.await {
+        tracing::error!(%error, "a writer task failed");
+    }
+}
+
+/// Tells every shard that a link is up or down.
+async fn announce(shared: &Arc<Shared>, link: LinkId, up: bool) {
+    let size = Shared::block_size(shared.shards.len());
+    for (index, shard) in shared.shards.iter().enumerate() {
+        let start = u32::try_from(index).unwrap_or(0) * size;
+        let is = match (up, Stan::new(start + 1), Stan::new(start + size)) {
+            (true, Ok(first), Ok(last)) => LinkEvent::Up { stans: StanBlock { first, last }, owner: index == 0 },
+            _ => LinkEvent::Down,
+        };
+        if shard.events.send(Event::Link { link, is }).await.is_err() {
+            tracing::error!("an engine is gone");
+        }
+    }
+}
+
+/// Hands an answer to the shard that waits for it.
+pub(crate) async fn deliver(shared: &Shared, link: LinkId, answer: Incoming) {
+    match &answer {
+        Incoming::Card(card) => {
+            let shard = shared.shard_of_stan(card.stan);
+            hand(shard, Event::Answer { link, answer }).await;
+        }
+        Incoming::Network(network) => {
+            let shard = shared.shard_of_stan(network.stan);
+            hand(shard, Event::Answer { link, answer }).await;
+        }
+        // A transfer's references do not name the shard; the one that waits takes it.
+        Incoming::Transfer(_) => {
+            for shard in &shared.shards {
+                hand(Some(shard), Event::Answer { link, answer: answer.clone() }).await;
+            }
+        }
+    }
+}
+
+/// Something came that cannot be an answer.
+pub(crate) async fn unusable(shared: &Shared, link: LinkId, why: &'static str) {
+    metrics::counter!("switchyard_answers_unusable_total", "link" => link.to_string()).increment(1);
+    hand(shared.shards.first(), Event::Unusable { link, why }).await;
+}
+
+async fn hand(shard: Option<&crate::peers::ShardHandle>, event: Event) {
+    if let Some(shard) = shard
+        && shard.events.send(event).await.is_err()
+    {
+        tracing::error!("an engine is gone");
+    }
+}

@@ -1,0 +1,104 @@
+//! Ingress: connections of terminals, acquirers and instructing parties.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use iso8583::frame::split_frame;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::config::{ListenerConfig, Protocol};
+use crate::peers::{Conn, Shared};
+use crate::socket;
+use crate::{bank, cards};
+
+/// Answers that may wait for one connection.
+const QUEUE: usize = 256;
+
+/// What a pipeline says about a connection after a frame.
+pub(crate) enum Then {
+    Continue,
+    /// What came cannot be answered: close.
+    Close(&'static str),
+}
+
+/// Accepts for ever.
+pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener, config: Arc<ListenerConfig>) {
+    let places = Arc::new(Semaphore::new(config.max_connections));
+    loop {
+        // A place is taken first: past the bound, connections wait in the kernel's queue.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                let (shared, config) = (Arc::clone(&shared), Arc::clone(&config));
+                tokio::spawn(async move {
+                    serve(shared, socket, config).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: let some connections end.
+                tracing::warn!(%error, listener = config.name.as_str(), "cannot accept");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve(shared: Arc<Shared>, stream: TcpStream, config: Arc<ListenerConfig>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
+    metrics::gauge!("switchyard_connections", "listener" => config.name.to_string()).increment(1);
+    let (mut reading, writing) = stream.into_split();
+    let (out, ready) = mpsc::channel(QUEUE);
+    let writer = tokio::spawn(socket::write_all(writing, ready, shared.clock));
+    let room = Arc::new(Semaphore::new(config.max_in_flight));
+    let conn = Conn { out, listener: Arc::clone(&config), room };
+    let id = shared.conns.add(conn.clone());
+    let framing = config.framing();
+    let mut buffer = BytesMut::with_capacity(1024);
+    let why = 'reading: loop {
+        // A half frame has a deadline; between frames a connection may be quiet for as long as idle peers may.
+        let patience = if buffer.is_empty() { config.idle } else { config.frame_within };
+        match tokio::time::timeout(patience, reading.read_buf(&mut buffer)).await {
+            Ok(Ok(0)) => break "closed by the peer",
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) => break "lost",
+            Err(_) => break "too slow or idle",
+        }
+        loop {
+            let frame = match split_frame(&mut buffer, framing) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(_) => break 'reading "a frame longer than the cap",
+            };
+            // Back-pressure: with too much in flight nothing more is read.
+            match conn.room.acquire().await {
+                Ok(permit) => permit.forget(),
+                Err(_) => break 'reading "closed",
+            }
+            let then = match config.protocol {
+                Protocol::Iso87Ascii => cards::receive_request(&shared, &conn, id, frame).await,
+                Protocol::Iso20022 => bank::receive_request(&shared, &conn, id, &frame).await,
+            };
+            if let Then::Close(why) = then {
+                break 'reading why;
+            }
+        }
+        if buffer.is_empty() && buffer.capacity() > 8192 {
+            // A terminal that is quiet most of the day must not keep its largest frame's room.
+            buffer = BytesMut::with_capacity(1024);
+        }
+    };
+    shared.conns.remove(id);
+    drop(conn);
+    metrics::counter!("switchyard_connections_closed_total", "why" => why).increment(1);
+    metrics::gauge!("switchyard_connections", "listener" => config.name.to_string()).decrement(1);
+    tracing::debug!(listener = config.name.as_str(), why, "connection ended");
+    // Replies in flight hold the queue's other ends; the writer ends when they are written.
+    if let Err(error) = writer.await {
+        tracing::error!(%error, "a writer task failed");
+    }
+}
