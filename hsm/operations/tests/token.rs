@@ -343,6 +343,9 @@ fn keys_of_the_token_cannot_be_read_out() {
         for handle in session.find_objects(&[Attribute::Class(ObjectClass::SECRET_KEY)]).unwrap() {
             let read = session.get_attributes(handle, &[AttributeType::Value]).unwrap_or_default();
             assert!(read.is_empty(), "a value came out");
+            // Each of the two would do; a key has both.
+            let kept = session.get_attributes(handle, &[AttributeType::Sensitive, AttributeType::Extractable]).unwrap();
+            assert_eq!(kept, [Attribute::Sensitive(true), Attribute::Extractable(false)]);
             seen += 1;
         }
         assert!(seen >= 9, "5 keys, 2 companions, 2 copies: {seen}");

@@ -322,9 +322,9 @@ impl Token for Pkcs11Token {
     fn destroy(&mut self, name: &KeyName) -> Result<(), Fault> {
         self.reread()?;
         let role = self.info(name)?.role;
-        self.drop_hot(name);
         self.sweep(&directory::label(name, role))?;
         self.sweep(&directory::companion_label(name, role))?;
+        // Finds it gone, and so drops its copies here and with the other workers.
         self.reread()
     }
 
