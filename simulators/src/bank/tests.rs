@@ -120,7 +120,7 @@ fn a_transfer_that_never_came_is_refused_when_it_comes_after_the_enquiry() {
 
 #[test]
 fn a_bank_misbehaves_as_it_is_told() {
-    let mut with = |flag: &str| {
+    let with = |flag: &str| {
         let (mut bank, mut party) = (bank(&[flag]), party(PartyOptions::default()));
         let handled = bank.receive(NOW, &first(&mut party));
         (handled.line.unwrap(), handled.actions, party)
@@ -215,8 +215,8 @@ async fn two_books_agree_item_by_item_whatever_the_bank_does() {
         "garbled,amount_ends=4",
         "wrong-ids,amount_ends=5",
         "pending,amount_ends=6,pending=1",
-        "disconnect-before,amount_ends=77",
-        "disconnect-after,amount_ends=88",
+        "disconnect-before,amount_ends=7,times=4",
+        "disconnect-after,amount_ends=8,times=4",
         "late,ms=5,amount_ends=9",
         "reject,reason=AG01,creditor_ends=0",
         "lost,on=pacs.028,per_mille=100",
@@ -227,6 +227,7 @@ async fn two_books_agree_item_by_item_whatever_the_bank_does() {
         transfers: 300,
         ask_after_ms: 40,
         ask_every_ms: 10,
+        asks: u32::MAX,
         doubles_per_mille: 50,
         curious_per_mille: 100,
         ..PartyOptions::default()
@@ -255,9 +256,16 @@ async fn two_books_agree_item_by_item_whatever_the_bank_does() {
 async fn books_are_continued_and_open_transfers_asked_about() {
     let scratch = Scratch::new("bank-continued");
     let (banks, partys) = (scratch.file("bank.ndjson"), scratch.file("party.ndjson"));
-    let silent = BankOptions { book: Some(banks.clone()), rules: rules(&["silent"]), ..BankOptions::default() };
-    let hasty =
-        PartyOptions { book: Some(partys.clone()), transfers: 10, creditors: 10, deadline_ms: 300, ..PartyOptions::default() };
+    let silent = BankOptions { book: Some(banks.clone()), rules: rules(&["silent,pending=1"]), ..BankOptions::default() };
+    let hasty = PartyOptions {
+        book: Some(partys.clone()),
+        transfers: 10,
+        creditors: 10,
+        ask_after_ms: 1,
+        ask_every_ms: 1,
+        asks: 1,
+        ..PartyOptions::default()
+    };
     let (bank, party) = meet(silent.clone(), hasty.clone()).await;
     assert_eq!((bank.executed_in_book, party.executed, party.unknown), (10, 0, 10));
     // A party that was killed has no outcome lines at all.
@@ -265,7 +273,7 @@ async fn books_are_continued_and_open_transfers_asked_about() {
     let only_sent: String =
         text.lines().filter(|line| line.contains("\"record\":\"sent\"")).map(|line| format!("{line}\n")).collect();
     std::fs::write(&partys, only_sent).unwrap();
-    let patient = PartyOptions { transfers: 0, ask_every_ms: 10, deadline_ms: 60_000, ..hasty };
+    let patient = PartyOptions { transfers: 0, asks: u32::MAX, ..hasty };
     let (bank, party) = meet(silent, patient).await;
     assert_eq!((bank.executed_in_book, party.resumed, party.executed, party.sent), (10, 10, 10, 0));
     assert_eq!(bank.counts.transfers, 0, "asked about, never sent again");
