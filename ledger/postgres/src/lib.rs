@@ -9,7 +9,17 @@
 #![forbid(unsafe_code)]
 
 pub mod cluster;
+pub mod database;
 pub mod error;
+mod marks;
+pub mod migrate;
+mod settings;
+mod sql;
+pub mod store;
+pub mod test_support;
 
 pub use cluster::{Cluster, ClusterOptions};
+pub use database::Database;
 pub use error::Error;
+pub use migrate::{LEDGER, Schema, migrate};
+pub use store::{PgStore, StoreOptions};

@@ -5,7 +5,7 @@
 //! real ones everywhere, in the demo and in tests too.
 
 mod account;
-mod place;
+pub(crate) mod place;
 mod process;
 mod server;
 mod settings;
