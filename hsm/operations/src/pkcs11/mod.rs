@@ -11,8 +11,10 @@
 //! label with `.companion` at the end, made before the key, so that what is visible is complete.
 
 mod directory;
+mod faults;
 mod library;
 pub mod softhsm;
+mod template;
 mod token;
 
 use std::path::PathBuf;

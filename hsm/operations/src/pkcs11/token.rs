@@ -12,13 +12,15 @@ use cryptoki::context::{Function, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
-use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::Ulong;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::directory::{self, Directory, Entry};
+use super::faults::{fault, refused};
+use super::template::{algorithm, template};
 use super::{Settings, library, softhsm};
 use crate::token::{Fault, Part, Token};
 use crate::{Algorithm, ClearKey, HsmError, KeyInfo, KeyName, KeyRole, TokenProblem};
@@ -403,37 +405,6 @@ fn logged_in(session: &Session) -> bool {
     session.get_session_info().is_ok_and(|info| info.session_state() == SessionState::RwUser)
 }
 
-/// What every key object of ours has: private, sensitive, never to be read or wrapped out, and allowed
-/// only what its role does.
-fn template(label: &str, role: KeyRole) -> Vec<Attribute> {
-    let (encrypts, decrypts) = match role {
-        KeyRole::Tpk => (false, true),
-        KeyRole::Zpk | KeyRole::Kek => (true, true),
-        KeyRole::Tak | KeyRole::Zak | KeyRole::Bdk => (true, false),
-    };
-    vec![
-        Attribute::Token(true),
-        Attribute::Private(true),
-        Attribute::Sensitive(true),
-        Attribute::Extractable(false),
-        Attribute::Label(label.into()),
-        Attribute::Encrypt(encrypts),
-        Attribute::Decrypt(decrypts),
-        Attribute::Sign(false),
-        Attribute::Verify(false),
-        Attribute::Wrap(false),
-        Attribute::Unwrap(false),
-        Attribute::Derive(false),
-    ]
-}
-
-fn algorithm(role: KeyRole) -> (KeyType, Mechanism<'static>) {
-    match role.algorithm() {
-        Algorithm::TdesDouble => (KeyType::DES2, Mechanism::Des2KeyGen),
-        Algorithm::Aes256 => (KeyType::AES, Mechanism::AesKeyGen),
-    }
-}
-
 fn gcm<'a>(nonce: &'a mut [u8; NONCE], associated: &'a [u8]) -> Result<Mechanism<'a>, Fault> {
     let parameters = GcmParams::new(nonce, associated, Ulong::new(128)).map_err(fault)?;
     Ok(Mechanism::AesGcm(parameters))
@@ -442,27 +413,4 @@ fn gcm<'a>(nonce: &'a mut [u8; NONCE], associated: &'a [u8]) -> Result<Mechanism
 fn one_block(out: &[u8]) -> Result<Zeroizing<Block>, Fault> {
     let block = Block::try_from(out).map_err(|_| HsmError::Refused("no block came back".to_owned()))?;
     Ok(Zeroizing::new(block))
-}
-
-/// An error outside of an operation that may be tried again.
-fn refused(error: Error) -> HsmError {
-    match fault(error) {
-        Fault::Error(error) => error,
-        Fault::Lost(what) => HsmError::Unavailable(what),
-    }
-}
-
-/// Tells what a new session may mend from what it may not. Texts are the standard's names.
-fn fault(error: Error) -> Fault {
-    let Error::Pkcs11(value, function) = error else { return HsmError::Refused(error.to_string()).into() };
-    match value {
-        RvError::SessionHandleInvalid | RvError::SessionClosed => Fault::Lost("session closed"),
-        RvError::UserNotLoggedIn => Fault::Lost("not logged in"),
-        RvError::ObjectHandleInvalid | RvError::KeyHandleInvalid => Fault::Lost("object handle invalid"),
-        RvError::DeviceRemoved | RvError::TokenNotPresent | RvError::SlotIdInvalid => Fault::Lost("token removed"),
-        RvError::DeviceError | RvError::GeneralError | RvError::FunctionFailed => Fault::Lost("device error"),
-        RvError::OperationActive | RvError::OperationNotInitialized => Fault::Lost("session out of step"),
-        RvError::CryptokiNotInitialized => Fault::Lost("library not initialised"),
-        other => HsmError::Refused(format!("{function} {other:?}")).into(),
-    }
 }
