@@ -32,3 +32,4 @@ pub use store::{
     Batch, ClaimRecord, CommitError, Committed, Epoch, Fence, Found, Item, Landed, Lookup, NodeId, OpenError, OpenLane,
     PaymentRecord, ReadError, Seq, Snapshot, Store,
 };
+pub use verify::{AuditVerifier, Finding, LedgerVerifier, Place};

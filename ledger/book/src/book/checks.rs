@@ -118,7 +118,7 @@ pub(crate) const NOTHING: Standing = Standing {
 
 /// What is captured changes by exactly the item of the command, and never beyond what was approved
 /// unless the command posts the excess to exposure.
-pub(crate) fn remainder(
+fn remainder(
     id: PaymentId,
     before: Option<&Standing>,
     after: &Standing,

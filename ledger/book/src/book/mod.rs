@@ -21,9 +21,8 @@ use crate::command::Command;
 use crate::store::{AccountWrite, Batch, Fence, Item, Marks, Seq, Snapshot};
 use layer::{Base, Layer, Trial};
 
-pub(crate) use checks::{NOTHING, remainder};
+pub(crate) use checks::NOTHING;
 pub(crate) use layer::unresolved;
-pub(crate) use money::balanced;
 
 /// Why a command was refused. Nothing of it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -43,7 +43,7 @@ pub(super) fn post(
 }
 
 /// Two or more lines, none of zero, debits equal to credits in each currency.
-pub(crate) fn balanced(journal: &Journal) -> Result<(), Refusal> {
+fn balanced(journal: &Journal) -> Result<(), Refusal> {
     let mut sums: BTreeMap<Currency, i128> = BTreeMap::new();
     for line in &journal.lines {
         let minor = i128::from(line.amount.minor());

@@ -5,6 +5,7 @@
 
 mod check;
 mod faults;
+mod proof;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::store::{
     Store,
 };
 pub use faults::Fault;
+pub use proof::StoredRows;
 pub use tables::{ClaimRow, HoldRow, LaneRow, Tables};
 
 /// Shared between the nodes of a simulation. See the module's text.

@@ -1,5 +1,6 @@
 //! The book, the memory store and the proof, from outside.
 
+mod proof;
 mod store_laws;
 
 /// Runs a future that is always ready.
