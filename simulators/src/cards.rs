@@ -205,7 +205,7 @@ impl Population {
         let part = |at: usize| u32::from(drawn.get(at).copied().unwrap_or(0));
         let year = if class == Class::Expired { 15 + part(0) % 5 } else { 40 + part(0) % 9 };
         let expiry = format!("{year:02}{:02}", 1 + part(1) % 12);
-        let pin = Zeroizing::new(format!("{:04}", (part(2) << 16 | part(3) << 8 | part(4)) % 10_000));
+        let pin = Zeroizing::new(format!("{:04}", ((part(2) << 16) | (part(3) << 8) | part(4)) % 10_000));
         let refused = |_| Error::BadOption { option: "cards", reason: format!("card {index} cannot be made") };
         Ok(Card {
             index,
@@ -256,7 +256,7 @@ impl fmt::Debug for Population {
 }
 
 fn number(bytes: &[u8; 32]) -> u64 {
-    bytes.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    bytes.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
 /// The check digit for digits that lack it (ISO/IEC 7812-1 annex B).

@@ -111,7 +111,7 @@ fn bcd<const N: usize>(mut number: u64) -> [u8; N] {
     let mut packed = [0; N];
     for room in packed.iter_mut().rev() {
         let two = u8::try_from(number % 100).unwrap_or(0);
-        *room = two / 10 << 4 | two % 10;
+        *room = ((two / 10) << 4) | (two % 10);
         number /= 100;
     }
     packed
@@ -120,7 +120,7 @@ fn bcd<const N: usize>(mut number: u64) -> [u8; N] {
 /// Digits two in a byte, `=` as D, filled with F.
 fn nibbles(text: &[u8]) -> Vec<u8> {
     let nibble = |byte: &u8| if byte.is_ascii_digit() { byte & 0x0F } else { 0x0D };
-    text.chunks(2).map(|pair| pair.first().map_or(0xF, nibble) << 4 | pair.get(1).map_or(0xF, nibble)).collect()
+    text.chunks(2).map(|pair| (pair.first().map_or(0xF, nibble) << 4) | pair.get(1).map_or(0xF, nibble)).collect()
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub enum Sync {
 pub struct Journal {
     shared: Arc<Shared>,
     progress: watch::Receiver<Progress>,
-    writer: Option<JoinHandle<()>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
     sync: Sync,
 }
 
@@ -77,7 +77,7 @@ impl Journal {
                 move || write_on(&shared, file, sync, &report)
             })
             .map_err(Error::io("starting the journal's thread"))?;
-        Ok(Self { shared, progress, writer: Some(writer), sync })
+        Ok(Self { shared, progress, writer: Mutex::new(Some(writer)), sync })
     }
 
     /// Appends one line (without its end). Never blocks: call [`Journal::room`] before work that
@@ -133,8 +133,9 @@ impl Journal {
         }
     }
 
-    /// Writes what is left, syncs it in either mode, and ends the thread.
-    pub fn close(mut self) -> Result<(), Error> {
+    /// Writes what is left, syncs it in either mode, and ends the thread. Nothing may be appended after
+    /// that.
+    pub fn close(&self) -> Result<(), Error> {
         self.end();
         match &self.progress.borrow().failed {
             Some(why) => Err(Error::Journal(why.clone())),
@@ -142,10 +143,11 @@ impl Journal {
         }
     }
 
-    fn end(&mut self) {
+    fn end(&self) {
         lock(&self.shared.pending).closed = true;
         self.shared.wake.notify_one();
-        if let Some(writer) = self.writer.take() {
+        let writer = lock(&self.writer).take();
+        if let Some(writer) = writer {
             // A panic of the thread shows as a closed channel to everybody who waits.
             let _ = writer.join();
         }
@@ -158,8 +160,8 @@ impl Drop for Journal {
     }
 }
 
-fn lock(pending: &Mutex<Pending>) -> MutexGuard<'_, Pending> {
-    pending.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn write_on(shared: &Shared, mut file: Option<File>, sync: Sync, report: &watch::Sender<Progress>) {

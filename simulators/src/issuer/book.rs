@@ -188,10 +188,11 @@ impl Book {
         self.lines = self.lines.max(line.n);
         match (line.record, line.note) {
             (Record::Note, Some(Note::Repeat)) => {
-                if let Some(answered) = self.answered.get_mut(&Key::of(line)) {
-                    if !answered.transmissions.contains(&line.de7) && answered.transmissions.len() < MAX_TRANSMISSIONS {
-                        answered.transmissions.push(line.de7);
-                    }
+                if let Some(answered) = self.answered.get_mut(&Key::of(line))
+                    && !answered.transmissions.contains(&line.de7)
+                    && answered.transmissions.len() < MAX_TRANSMISSIONS
+                {
+                    answered.transmissions.push(line.de7);
                 }
                 return;
             }

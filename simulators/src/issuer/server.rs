@@ -152,10 +152,7 @@ pub async fn serve(
     ended?;
     let report = shared.write_report()?;
     let summary = shared.summary(report);
-    match Arc::into_inner(shared) {
-        Some(shared) => shared.journal.close()?,
-        None => return Err(Error::Journal("a connection did not end".to_owned())),
-    }
+    shared.journal.close()?;
     Ok(summary)
 }
 
@@ -178,7 +175,14 @@ impl Shared {
         let open = self.stopping.child_token();
         let shared = self.clone();
         self.tasks.clone().spawn(async move {
-            let writing = shared.tasks.spawn(write(shared.clone(), output, waiting, open.clone()));
+            let writing = shared.tasks.spawn({
+                let (shared, open) = (shared.clone(), open.clone());
+                async move {
+                    let written = write(&shared, output, waiting, &open).await;
+                    open.cancel();
+                    written
+                }
+            });
             let read = tokio::select! {
                 read = shared.read(input, queue) => read,
                 () = open.cancelled() => Ok(()),
@@ -291,10 +295,10 @@ impl Shared {
 
 /// Writes answers in order, each when its lines are durable; what is ready goes out together.
 async fn write(
-    shared: Arc<Shared>,
+    shared: &Shared,
     mut output: OwnedWriteHalf,
     mut waiting: mpsc::Receiver<Outgoing>,
-    open: CancellationToken,
+    open: &CancellationToken,
 ) -> Result<(), Error> {
     let mut buffer = Vec::with_capacity(16 * 1024);
     loop {
@@ -305,15 +309,12 @@ async fn write(
         let Some(mut outgoing) = first else { return Ok(()) };
         buffer.clear();
         let closing = loop {
-            if let Some(ticket) = outgoing.after {
-                if !shared.journal.is_durable(ticket) {
-                    if output.write_all(&buffer).await.is_err() {
-                        open.cancel();
-                        return Ok(());
-                    }
-                    buffer.clear();
-                    shared.journal.wait(ticket).await?;
+            if let Some(ticket) = outgoing.after.filter(|ticket| !shared.journal.is_durable(*ticket)) {
+                if output.write_all(&buffer).await.is_err() {
+                    return Ok(());
                 }
+                buffer.clear();
+                shared.journal.wait(ticket).await?;
             }
             match outgoing.message {
                 Some(message) => frames::put(&mut buffer, &message),
@@ -325,7 +326,6 @@ async fn write(
             }
         };
         if output.write_all(&buffer).await.is_err() || closing {
-            open.cancel();
             return Ok(());
         }
     }

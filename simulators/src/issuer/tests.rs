@@ -449,13 +449,13 @@ fn network_management_is_answered_and_an_answer_is_not() {
     let sale = rig.make(&Rig::step());
     assert_eq!(rig.code(&sale), "91");
     for function in ["001", "301"] {
-        let request = rig.terminal.management(function, NOON);
+        let request = rig.terminal.management(function, "000777", NOON);
         let answer = rig.ask(&request);
         assert_eq!((answer.mti(), answer.str(de::RESPONSE), answer.str(de::FUNCTION)), ("0810", Some("00"), Some(function)));
     }
     // The refusal left no claim.
     assert_eq!(rig.code(&sale), "00");
-    let off = rig.terminal.management("002", NOON);
+    let off = rig.terminal.management("002", "000778", NOON);
     rig.ask(&off);
     let sale = rig.make(&Rig::step());
     assert_eq!(rig.code(&sale), "91");

@@ -212,10 +212,7 @@ pub async fn drive(
             problems: tally.problems,
         }
     };
-    match Arc::into_inner(fleet) {
-        Some(fleet) => fleet.close()?,
-        None => return Err(Error::Journal("a request did not end".to_owned())),
-    }
+    fleet.close().await?;
     Ok(summary)
 }
 

@@ -72,10 +72,12 @@ pub struct Ended {
 pub enum Do {
     /// Write this to the book.
     Log(Box<Entry>),
-    /// Send this message; answers with this DE11 belong to the exchange.
+    /// Send this message; answers with this DE41 and DE11 belong to the exchange.
     Send {
         /// Encoded, without its frame.
         message: Vec<u8>,
+        /// DE41; empty where it has none.
+        terminal: Text<8>,
         /// DE11.
         stan: Text<6>,
     },
@@ -246,7 +248,7 @@ impl Exchange {
         let encoded = self.terminal.encode(message, self.wrong_mac)?;
         let entry = self.entry(now, Record::Sent, message);
         let stan = entry.stan;
-        Ok(vec![Do::Log(Box::new(entry)), Do::Send { message: encoded, stan }])
+        Ok(vec![Do::Log(Box::new(entry)), Do::Send { message: encoded, terminal: text(message, de::TERMINAL), stan }])
     }
 
     /// What is wrong with an answer to `sent`.
@@ -306,6 +308,17 @@ pub fn state_line(terminal: Text<8>, subject: &Subject, request: &Message, now: 
             entry.rrn = seen.rrn;
         }
     }
+    entry
+}
+
+/// An answer that nobody waited for, as a line of the book.
+pub fn stray_line(now: Now, answer: &Message) -> Entry {
+    let subject = Subject { send: Operation::Purchase, network: String::new(), of: Text::EMPTY };
+    let mut entry = entry(text(answer, de::TERMINAL), &subject, now, Record::Seen, answer);
+    let seen = Seen::of(answer);
+    (entry.de39, entry.de38, entry.network_id) = (seen.code, seen.approval, seen.network_id);
+    entry.kind = "stray".to_owned();
+    entry.problem = Some(Problem::Late);
     entry
 }
 

@@ -7,9 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crypto::TdesKey;
+use iso8583::Message;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::exchange::{Do, Ended, Exchange};
+use super::exchange::{Do, Ended, Exchange, stray_line};
 use super::link::{Link, LinkCounts};
 use super::options::FleetOptions;
 use super::record::Entry;
@@ -21,6 +24,9 @@ use crate::clock::Clock;
 use crate::journal::{Journal, Sync, Ticket};
 use crate::keys::Secrets;
 use crate::wire::Wire;
+
+/// Stray answers that may wait to be written down; further ones are only counted.
+const MAX_STRAYS: usize = 1024;
 
 /// Most terminals of one run.
 pub const MAX_TERMINALS: usize = 10_000;
@@ -48,8 +54,9 @@ pub struct Fleet {
     pub tally: Mutex<Tally>,
     /// Longest wait for a connection.
     pub connect_wait: Duration,
-    journal: Journal,
+    journal: Arc<Journal>,
     links: Arc<LinkCounts>,
+    strays: Mutex<Option<JoinHandle<()>>>,
     stop: CancellationToken,
 }
 
@@ -69,18 +76,21 @@ impl Fleet {
         let cards = options.cards.ranges.iter().map(|range| Ok((range.network.clone(), derive(&range.network)?)));
         let cards = cards.collect::<Result<BTreeMap<_, _>, Error>>()?;
         let sync = if options.sync { Sync::Durable } else { Sync::Unsynced };
-        let journal = Journal::open(options.log.as_deref(), sync)?;
+        let journal = Arc::new(Journal::open(options.log.as_deref(), sync)?);
         let clock = Clock::start();
-        let run = clock.now().wall.unix_ms() / 1000;
+        let run = clock.now().wall.unix_ms();
         let (links, stop) = (Arc::<LinkCounts>::default(), CancellationToken::new());
+        let (strays, stray) = mpsc::channel(MAX_STRAYS);
+        let writer = tokio::spawn(write_strays(stray, journal.clone(), clock, stop.clone()));
         let terminals = ids.iter().enumerate().map(|(place, id)| {
             let keys = secrets.terminal(id)?.clone();
             Terminal::new(id, place, run, keys, options.terminal.clone(), wire.clone()).map(Arc::new)
         });
         let terminals = terminals.collect::<Result<Vec<_>, Error>>()?;
         let connections = if options.connections == 0 { terminals.len() } else { options.connections.min(terminals.len()) };
-        let shared: Vec<Arc<Link>> =
-            (0..connections).map(|_| Link::open(options.connect.clone(), wire.clone(), links.clone(), stop.clone())).collect();
+        let shared: Vec<Arc<Link>> = (0..connections)
+            .map(|_| Link::open(options.connect.clone(), wire.clone(), links.clone(), strays.clone(), stop.clone()))
+            .collect();
         let seats = terminals.into_iter().zip(shared.iter().cycle().cloned());
         Ok(Self {
             seats: seats.map(|(terminal, link)| Seat { terminal, link }).collect(),
@@ -91,6 +101,7 @@ impl Fleet {
             connect_wait: Duration::from_millis(options.connect_wait_ms),
             journal,
             links,
+            strays: Mutex::new(Some(writer)),
             stop,
         })
     }
@@ -126,9 +137,9 @@ impl Fleet {
                         lock(&self.tally).message(&entry);
                         written = Some(self.log(&entry)?);
                     }
-                    Do::Send { message, stan } => {
+                    Do::Send { message, terminal, stan } => {
                         self.settled(&mut written).await?;
-                        mailbox.expect(seat.terminal.id, stan);
+                        mailbox.expect(terminal, stan);
                         seat.link.send(&message).await;
                     }
                     Do::Done(ended) => {
@@ -169,9 +180,28 @@ impl Fleet {
     }
 
     /// Disconnects and closes the book.
-    pub fn close(self) -> Result<(), Error> {
+    pub async fn close(&self) -> Result<(), Error> {
         self.stop.cancel();
+        let writer = lock(&self.strays).take();
+        if let Some(writer) = writer {
+            // It ends with the stop; if it panicked, strays are missing, nothing else.
+            let _ = writer.await;
+        }
         self.journal.close()
+    }
+}
+
+/// Writes down answers that nobody waited for: second ones, late ones, wrong STANs.
+async fn write_strays(mut stray: mpsc::Receiver<Message>, journal: Arc<Journal>, clock: Clock, stop: CancellationToken) {
+    loop {
+        let answer = tokio::select! {
+            answer = stray.recv() => answer,
+            () = stop.cancelled() => None,
+        };
+        let Some(answer) = answer else { return };
+        if let Ok(line) = serde_json::to_vec(&stray_line(clock.now(), &answer)) {
+            journal.append(&line);
+        }
     }
 }
 

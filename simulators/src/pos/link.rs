@@ -2,7 +2,7 @@
 //! exchange that waits for its terminal and STAN.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ const MAX_QUEUED: usize = 4096;
 /// Answers that may wait for one exchange.
 const MAX_ANSWERS: usize = 16;
 
-/// Terminal and DE11.
+/// DE41, empty for messages that name no terminal, and DE11.
 type Waiter = (Text<8>, Text<6>);
 
 /// One connection, shared by one or more terminals.
@@ -36,6 +36,7 @@ pub struct Link {
     connected: watch::Receiver<bool>,
     waiting: Arc<Mutex<HashMap<Waiter, mpsc::Sender<Message>>>>,
     counts: Arc<LinkCounts>,
+    stan: AtomicU32,
 }
 
 /// What happened on all links of a run.
@@ -58,12 +59,19 @@ pub struct Mailbox {
 }
 
 impl Link {
-    /// Connects to `address` and stays connected until `stop`.
-    pub fn open(address: String, wire: Wire, counts: Arc<LinkCounts>, stop: CancellationToken) -> Arc<Self> {
+    /// Connects to `address` and stays connected until `stop`. Answers that nobody waits for go to
+    /// `strays`.
+    pub fn open(
+        address: String,
+        wire: Wire,
+        counts: Arc<LinkCounts>,
+        strays: mpsc::Sender<Message>,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
         let (queue, queued) = mpsc::channel(MAX_QUEUED);
         let (tell, connected) = watch::channel(false);
-        let link = Arc::new(Self { queue, connected, waiting: Arc::default(), counts });
-        let runner = Runner { address, wire, waiting: link.waiting.clone(), counts: link.counts.clone() };
+        let link = Arc::new(Self { queue, connected, waiting: Arc::default(), counts, stan: AtomicU32::new(0) });
+        let runner = Runner { address, wire, waiting: link.waiting.clone(), counts: link.counts.clone(), strays };
         tokio::spawn(async move {
             tokio::select! {
                 () = runner.keep_connected(queued, tell) => {}
@@ -86,6 +94,11 @@ impl Link {
             // Closed only at the end of the run.
             let _ = self.queue.send(frame).await;
         }
+    }
+
+    /// The next STAN of messages that name no terminal.
+    pub fn next_stan(&self) -> String {
+        format!("{:06}", self.stan.fetch_add(1, Ordering::Relaxed) % 999_999 + 1)
     }
 
     /// A mailbox without an address yet.
@@ -128,6 +141,7 @@ struct Runner {
     wire: Wire,
     waiting: Arc<Mutex<HashMap<Waiter, mpsc::Sender<Message>>>>,
     counts: Arc<LinkCounts>,
+    strays: mpsc::Sender<Message>,
 }
 
 impl Runner {
@@ -173,27 +187,19 @@ impl Runner {
             return;
         };
         let field = |number: u8| answer.get(number).unwrap_or_default();
-        let (terminal, stan) = (Text::from_bytes(field(de::TERMINAL)), Text::from_bytes(field(de::STAN)));
-        let found = match (terminal, stan) {
-            (Ok(terminal), Ok(stan)) => self.find(terminal, stan),
-            _ => None,
-        };
+        let key = Text::from_bytes(field(de::TERMINAL)).and_then(|terminal| Ok((terminal, Text::from_bytes(field(de::STAN))?)));
+        let found = key.ok().and_then(|key| lock(&self.waiting).get(&key).cloned());
         // A full mailbox is an exchange that is answered many times over.
-        if !found.is_some_and(|mailbox| mailbox.try_send(answer).is_ok()) {
+        let stray = match found {
+            Some(mailbox) => mailbox.try_send(answer).err().map(|refused| match refused {
+                mpsc::error::TrySendError::Full(answer) | mpsc::error::TrySendError::Closed(answer) => answer,
+            }),
+            None => Some(answer),
+        };
+        if let Some(answer) = stray {
             self.counts.unexpected.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// An answer without DE41 (0810) goes to the only one on this connection that has its STAN.
-    fn find(&self, terminal: Text<8>, stan: Text<6>) -> Option<mpsc::Sender<Message>> {
-        let waiting = lock(&self.waiting);
-        if !terminal.is_empty() {
-            return waiting.get(&(terminal, stan)).cloned();
-        }
-        let mut all = waiting.iter().filter(|((_, other), _)| *other == stan);
-        match (all.next(), all.next()) {
-            (Some((_, mailbox)), None) => Some(mailbox.clone()),
-            _ => None,
+            // When too many come at once, the count has to do.
+            let _ = self.strays.try_send(answer);
         }
     }
 }

@@ -16,3 +16,6 @@ pub mod terminal;
 pub use options::{FleetOptions, PosOptions, TerminalOptions};
 pub use run::{Summary, drive, run};
 pub use tally::Figures;
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,9 @@ use crate::wire::{self, de};
 struct Transaction {
     subject: Subject,
     request: Message,
-    /// `None`: made, but not sent.
+    /// Whether it was made and not sent yet.
+    withheld: bool,
+    /// How it stands; `None` as long as nothing was sent about it.
     ended: Option<Ended>,
 }
 
@@ -43,7 +45,7 @@ pub async fn play(fleet: &Fleet, seat: &Seat, name: &str, steps: &[Step]) -> Res
         }
         let (subject, request, silence) = made;
         if step.withhold {
-            transactions.insert(number, Transaction { subject, request, ended: None });
+            transactions.insert(number, Transaction { subject, request, withheld: true, ended: None });
             continue;
         }
         let begun = fleet.clock.now();
@@ -72,10 +74,11 @@ pub async fn play(fleet: &Fleet, seat: &Seat, name: &str, steps: &[Step]) -> Res
             Operation::Release => earlier.inspect(|at| {
                 if let Some(of) = transactions.get_mut(at) {
                     of.ended = Some(ended.clone());
+                    of.withheld = false;
                 }
             }),
             Operation::Purchase | Operation::Authorization | Operation::Refund | Operation::Balance => {
-                transactions.insert(number, Transaction { subject, request, ended: Some(ended) });
+                transactions.insert(number, Transaction { subject, request, withheld: false, ended: Some(ended) });
                 Some(number)
             }
         };
@@ -106,7 +109,7 @@ fn make(fleet: &Fleet, seat: &Seat, step: &Step, of: Option<&Transaction>) -> Re
             Operation::SignOff => "002",
             _ => "301",
         };
-        return Ok(Some((own(""), terminal.management(function, now), Silence::GiveUp)));
+        return Ok(Some((own(""), terminal.management(function, &seat.link.next_stan(), now), Silence::GiveUp)));
     }
     if is_card(step.send) {
         let card = fleet.population(&step.network)?.of_class(step.card, step.nth)?;
@@ -144,7 +147,7 @@ fn make(fleet: &Fleet, seat: &Seat, step: &Step, of: Option<&Transaction>) -> Re
             }
             Some((subject, again, Silence::GiveUp))
         }
-        (Operation::Release, None) => Some((of.subject.clone(), of.request.clone(), Silence::Reverse)),
+        (Operation::Release, _) if of.withheld => Some((of.subject.clone(), of.request.clone(), Silence::Reverse)),
         _ => None,
     })
 }

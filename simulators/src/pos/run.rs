@@ -92,10 +92,7 @@ pub async fn drive(
         }
     }
     let summary = summarise(&fleet, fleet.tallied(), cut_off);
-    match Arc::into_inner(fleet) {
-        Some(fleet) => fleet.close()?,
-        None => return Err(Error::Journal("a conversation did not end".to_owned())),
-    }
+    fleet.close().await?;
     Ok(summary)
 }
 

@@ -34,7 +34,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// The terminal at a place of its fleet. `run` tells runs apart, so that DE37 does not come twice.
+    /// The terminal at a place of its fleet. `run`, the milliseconds of 1970 at which the run began,
+    /// tells runs apart: neither DE37 nor DE11 with DE12 come twice.
     pub fn new(id: &str, place: usize, run: u64, keys: WorkingKeys, options: TerminalOptions, wire: Wire) -> Result<Self, Error> {
         let refuse = |option| move |_| Error::BadOption { option, reason: "does not fit its field".to_owned() };
         let merchant = options.merchants.get(id).unwrap_or(&options.merchant);
@@ -42,8 +43,8 @@ impl Terminal {
         Ok(Self {
             id: Text::new(id).map_err(refuse("terminals"))?,
             merchant: Text::new(merchant).map_err(refuse("merchant"))?,
-            tag: format!("{}{}", base36::<3>(run), base36::<3>(place)),
-            stan: AtomicU32::new(0),
+            tag: format!("{}{}", base36::<3>(run / 1000), base36::<3>(place)),
+            stan: AtomicU32::new(u32::try_from(run % 999_999).unwrap_or(0)),
             counter: AtomicU32::new(0),
             keys,
             options,
@@ -163,10 +164,10 @@ impl Terminal {
         message
     }
 
-    /// 0800.
-    pub fn management(&self, function: &str, now: Wall) -> Message {
+    /// 0800. It names no terminal, so its STAN is one of the connection.
+    pub fn management(&self, function: &str, stan: &str, now: Wall) -> Message {
         let mut message = Message::new("0800");
-        message.set(de::TRANSMISSION, now.transmission().as_str()).set(de::STAN, self.next_stan()).set(de::FUNCTION, function);
+        message.set(de::TRANSMISSION, now.transmission().as_str()).set(de::STAN, stan).set(de::FUNCTION, function);
         message
     }
 
@@ -208,7 +209,7 @@ fn base36<const N: usize>(mut number: u64) -> String {
 /// `YYMMDD` in BCD.
 fn today(now: Wall) -> [u8; 3] {
     let (year, month, day) = now.date().parts();
-    let packed = |number: i16| u8::try_from(number / 10 << 4 | number % 10).unwrap_or(0);
+    let packed = |number: i16| u8::try_from(((number / 10) << 4) | (number % 10)).unwrap_or(0);
     [packed(year % 100), packed(i16::from(month)), packed(i16::from(day))]
 }
 
