@@ -49,7 +49,7 @@ fn payment(trial: &mut Trial<'_>, command: &Command) -> Result<(), Refusal> {
                 return Err(Refusal::Version(id));
             }
             lifecycle(id, Some(facts.kind), Before::Nothing, *cause, standing.state)?;
-            remainder(id, Some(&NOTHING), standing, item, exposed)?;
+            remainder(id, Some(facts.kind), Some(&NOTHING), standing, item, exposed)?;
             let fresh = Known {
                 kind: Some(facts.kind),
                 currency: Some(facts.amount.currency()),
@@ -67,7 +67,7 @@ fn payment(trial: &mut Trial<'_>, command: &Command) -> Result<(), Refusal> {
             }
             let before = known.standing.map_or(Before::Unknown, |before| Before::State(before.state));
             lifecycle(*id, known.kind, before, *cause, standing.state)?;
-            remainder(*id, known.standing.as_ref(), standing, item, exposed)?;
+            remainder(*id, known.kind, known.standing.as_ref(), standing, item, exposed)?;
             (*id, standing, known)
         }
     };
@@ -117,9 +117,11 @@ pub(crate) const NOTHING: Standing = Standing {
 };
 
 /// What is captured changes by exactly the item of the command, and never beyond what was approved
-/// unless the command posts the excess to exposure.
+/// unless the command posts the excess to exposure. A credit transfer has no items: all of it or
+/// nothing is executed.
 fn remainder(
     id: PaymentId,
+    kind: Option<PaymentKind>,
     before: Option<&Standing>,
     after: &Standing,
     item: Option<&Capture>,
@@ -128,6 +130,10 @@ fn remainder(
     let illegal = Err(Refusal::Illegal(id));
     if after.approved < 0 || after.captured < 0 || after.captures < 0 {
         return illegal;
+    }
+    if kind == Some(PaymentKind::Transfer) || matches!(after.state, State::Enquiring | State::Executed) {
+        let whole = after.captured == 0 || (after.state == State::Executed && after.captured == after.approved);
+        return if whole && item.is_none() && after.captures == 0 { Ok(()) } else { illegal };
     }
     let moved = match item {
         None => 0,

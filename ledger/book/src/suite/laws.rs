@@ -49,7 +49,7 @@ pub async fn commands_come_back(store: &impl Store, shard: Shard) {
     let facts = card(1, PaymentKind::Purchase, euro(1250));
     writer.must(vec![Command { day_opened: Some(day(0)), ..accept(facts.clone()) }]).await;
     let record = PaymentRecord { facts: facts.clone(), standing: begins(State::Sent), lane_items: 0 };
-    assert_eq!(payments(store, shard, Lookup::Payment(id(1))).await, [record.clone()]);
+    assert_eq!(payments(store, shard, Lookup::Payment(id(1))).await, std::slice::from_ref(&record));
     let wanted = ClaimRecord { body: body(&facts), tombstone: false, answer: None, payment: Some(record.clone()) };
     assert_eq!(claim(store, shard, 1).await, Some(wanted));
 

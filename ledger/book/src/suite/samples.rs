@@ -323,7 +323,8 @@ pub fn acknowledged(facts: &Payment, before: &Standing, lane: i16) -> Command {
 
 /// The bank executed the transfer: the hold becomes a debit, an enquiry ends.
 pub fn executed(facts: &Payment, before: &Standing, from: u32, lane: Option<i16>) -> Command {
-    let standing = Standing { approved: facts.amount.minor(), ..then(before, State::Executed) };
+    let minor = facts.amount.minor();
+    let standing = Standing { approved: minor, captured: minor, ..then(before, State::Executed) };
     let end = |number| LaneWrite::End { payment: facts.id, number, end: LaneEnd::Acknowledged, code: None };
     Command {
         hold: release(facts),

@@ -81,11 +81,11 @@ pub(super) fn at_rest(
     match state {
         State::Reversing if !owed(LaneKind::Reversal) => return Err(("an owed reversal", "none".into())),
         State::Enquiring if !owed(LaneKind::Enquiry) => return Err(("an owed enquiry", "none".into())),
-        State::Captured if standing.captures == 0 => return Err(("a capture item", shown())),
-        State::Sent | State::Approved | State::Declined | State::Abandoned | State::Enquiring | State::Executed
-            if standing.captured != 0 =>
-        {
+        State::Sent | State::Approved | State::Declined | State::Abandoned | State::Enquiring if standing.captured != 0 => {
             return Err(("nothing captured", shown()));
+        }
+        State::Executed if standing.captured != 0 && standing.captured != standing.approved => {
+            return Err(("all or nothing executed", shown()));
         }
         _ => {}
     }
@@ -119,7 +119,8 @@ mod tests {
         assert_eq!(rest(State::Enquiring, 0, 0, &[(LaneKind::Enquiry, None)], Some(false)), Ok(()));
         assert_eq!(rest(State::Enquiring, 0, 0, &[(LaneKind::Enquiry, None)], Some(true)), Err("a hold"));
         assert_eq!(rest(State::Executed, 0, 0, &[], Some(false)), Err("a released hold"));
-        assert_eq!(rest(State::Captured, 0, 0, &[], None), Err("a capture item"));
+        assert_eq!(rest(State::Captured, 0, 0, &[], None), Ok(()), "released by a completion of zero");
+        assert_eq!(rest(State::Executed, 5, 0, &[], Some(true)), Err("all or nothing executed"));
         assert_eq!(rest(State::Declined, 5, 1, &[], None), Err("nothing captured"));
     }
 }

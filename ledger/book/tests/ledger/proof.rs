@@ -63,7 +63,7 @@ fn all_rows(rows: &StoredRows) -> Vec<(Option<BlockNo>, usize, Row)> {
 
 fn room(rows: &mut StoredRows, block: Option<BlockNo>) -> &mut Vec<Row> {
     match block {
-        Some(block) => rows.blocks.get_mut(&block).unwrap(),
+        Some(block) => rows.blocks.entry(block).or_default(),
         None => &mut rows.end,
     }
 }
