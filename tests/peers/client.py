@@ -136,8 +136,12 @@ class Run:
                 self.amounts.add(amount)
                 return amount
 
-    def good_card(self):
-        return self.random.choice([c for c in self.cards if c.status == "active" and c.limit > self.chosen.max_amount])
+    def good_card(self, prefix=None):
+        """A card that is approved for every amount of this run, of the issuer with that number where it matters."""
+        good = [card for card in self.cards if card.status == "active" and card.limit > self.chosen.max_amount]
+        if prefix is not None:
+            good = [card for card in good if card.index % len(self.chosen.prefix) == prefix % len(self.chosen.prefix)]
+        return self.random.choice(good)
 
     def terminal(self):
         return self.random.choice(self.terminals)
@@ -344,8 +348,8 @@ class Run:
     def silence_is_declined(self):
         """The issuer books it and says nothing. Whoever waits hears a decline, and the effect is reversed."""
         terminal, waiting = self.terminals[0], {}
-        for _ in range(self.chosen.silent):
-            card, amount = self.good_card(), self.silent_amount()
+        for number in range(self.chosen.silent):
+            card, amount = self.good_card(number), self.silent_amount()
             fields = self.card_fields(terminal, card, "000000", amount, card.pin)
             terminal.send("0200", fields)
             waiting[fields["11"]] = (card, amount, fields)

@@ -1,6 +1,6 @@
 """Two books, item by item: what the terminal saw against what the issuer has.
 
-    compare.py TERMINAL.json ISSUER.json
+    compare.py TERMINAL.json ISSUER.json...
 
 The truth table of the semantics: an approval that stands is open at the issuer, once, for the same amount
 and with the same approval code; a reversed one had its effect taken back once; a decline is absent; what
@@ -13,15 +13,16 @@ import sys
 from collections import Counter
 
 
-def compare(terminal, issuer):
+def compare(terminal, issuers):
     """The populations that were looked at, and the breaks."""
     looked, breaks = Counter(), []
     by_rrn = {}
-    for item in issuer["items"]:
+    items = [{**item, "dual": issuer["dual"]} for issuer in issuers for item in issuer["items"]]
+    for item in items:
         if item["rrn"] in by_rrn:
-            breaks.append(f"{item['rrn']}: twice in the issuer's book")
+            breaks.append(f"{item['rrn']}: twice in the issuers' books")
         by_rrn[item["rrn"]] = item
-    declined = {decline["rrn"] for decline in issuer["declines"]}
+    declined = {decline["rrn"] for issuer in issuers for decline in issuer["declines"]}
     known = set()
     for entry in terminal:
         rrn, kind = entry["rrn"], entry["kind"]
@@ -39,10 +40,10 @@ def compare(terminal, issuer):
                 ("approval code", entry["approval"], item["approval"]), ("card", entry["card"], item["card"]),
             ):
                 # A dual-message network sees an authorization whatever the terminal calls it.
-                if name == "kind" and wanted in ("purchase", "completion") and found == "authorization" and issuer.get("dual"):
+                if name == "kind" and wanted in ("purchase", "completion") and found == "authorization" and item["dual"]:
                     continue
                 # ... and hears of the completion's amount in the presentment, not in a message.
-                if name == "amount" and kind == "completion" and item["kind"] == "authorization" and issuer.get("dual"):
+                if name == "amount" and kind == "completion" and item["kind"] == "authorization" and item["dual"]:
                     continue
                 if wanted != found:
                     breaks.append(f"{rrn}: {name} {wanted} at the terminal, {found} at the issuer")
@@ -53,7 +54,7 @@ def compare(terminal, issuer):
             if item is not None and (item["state"] != "reversed" or item["effects_reversed"] != 1):
                 breaks.append(f"{rrn}: unanswered at the terminal, at the issuer {item['state']}")
         elif case == "never":
-            if item is not None or rrn in declined or any((i["card"], i["approved"]) == (entry["card"], entry["amount"]) for i in issuer["items"]):
+            if item is not None or rrn in declined or any((i["card"], i["approved"]) == (entry["card"], entry["amount"]) for i in items):
                 breaks.append(f"{rrn}: refused before anybody was asked, but the issuer has seen it")
         elif item is not None and item["state"] != "reversed":
             breaks.append(f"{rrn}: declined at the terminal, {item['state']} at the issuer")
@@ -66,9 +67,14 @@ def compare(terminal, issuer):
     return {"looked": dict(sorted(looked.items())), "breaks": breaks}
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
 def main():
-    with open(sys.argv[1], encoding="utf-8") as terminal, open(sys.argv[2], encoding="utf-8") as issuer:
-        found = compare(json.load(terminal)["book"], json.load(issuer))
+    terminal, *issuers = (read(path) for path in sys.argv[1:])
+    found = compare(terminal["book"], issuers)
     print(json.dumps(found))
     return 1 if found["breaks"] else 0
 

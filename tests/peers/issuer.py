@@ -5,7 +5,8 @@
 The first line of standard input is JSON with the keys, {"networks": {"dual": {"zpk": "...", "zak": "..."}}}.
 It listens on a port of its own choice and prints {"listening": PORT}. Every further line of standard
 input is a command: `book` prints the book as one line of JSON, `report PATH` writes the report of
-docs/clearing.md, end of input prints the book and ends.
+docs/clearing.md, `settle SECONDS` waits until every payment that was answered with silence has been reversed,
+end of input prints the book and ends.
 
 It is a host in its own right: it answers repeats from its book, refuses a changed amount, remembers a
 reversal that came before its original. Behind the switch none of that should ever be needed; what was
@@ -37,7 +38,7 @@ class Book:
         self.cards = {card.pan: card for card in cards}
         self.zpk = zpk
         self.zak = zak
-        self.lock = threading.Lock()
+        self.lock = threading.Condition()
         self.items = []
         self.declines = []
         self.by_key = {}
@@ -187,6 +188,7 @@ class Book:
             item.update(amount=stands, reversal_date=date, effects_reversed=item["effects_reversed"] + 1)
             if stands == 0:
                 item["state"] = "reversed"
+            self.lock.notify_all()
         return self.plain(message.mti, message.fields, {"39": "00"}, self.zak)
 
     # ------------------------------------------------------------------ the book
@@ -210,6 +212,15 @@ class Book:
         if "55" in message.fields and TLV_CARD_DATA & set(wire.tlv_tags(message["55"])):
             self.counts["card_data_forwarded"] += 1
             self.counts["card_data_forwarded_tlv"] += 1
+
+    def settle(self, seconds):
+        """Waits for the reversals of what was never answered; how many are still owed."""
+        def owed():
+            return sum(1 for item in self.items if item["state"] == "open" and item["amount"] % 1000 == population.SILENT_ENDING)
+
+        with self.lock:
+            self.lock.wait_for(lambda: owed() == 0, seconds)
+            return owed()
 
     def fault(self, text):
         self.faults.append(text)
@@ -292,6 +303,8 @@ def main():
         elif command == "report":
             book.report(argument)
             print(json.dumps({"written": argument}), flush=True)
+        elif command == "settle":
+            print(json.dumps({"owed": book.settle(float(argument))}), flush=True)
         elif command:
             print(json.dumps({"error": f"no command {command}"}), flush=True)
     listener.close()

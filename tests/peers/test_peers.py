@@ -53,7 +53,7 @@ class TerminalAgainstIssuer(unittest.TestCase):
             self.assertGreater(count, 0, name)
 
     def test_the_books_agree_item_by_item(self):
-        found = compare.compare(self.client["book"], self.issuer)
+        found = compare.compare(self.client["book"], [self.issuer])
         self.assertEqual(found["breaks"], [])
 
     def test_the_issuer_verified_pins_and_macs(self):
@@ -67,16 +67,16 @@ class TerminalAgainstIssuer(unittest.TestCase):
         ):
             book = json.loads(json.dumps(self.client["book"]))
             next(entry for entry in book if entry["state"] == "open").update(change)
-            self.assertNotEqual(compare.compare(book, self.issuer)["breaks"], [], change)
+            self.assertNotEqual(compare.compare(book, [self.issuer])["breaks"], [], change)
 
     def test_an_issuer_that_keeps_what_it_should_not_is_found(self):
         for change in ({"state": "reversed"}, {"rrn": "000000000000"}, {"amount": 1}):
             issuer = json.loads(json.dumps(self.issuer))
             next(item for item in issuer["items"] if item["state"] == "open").update(change)
-            self.assertNotEqual(compare.compare(self.client["book"], issuer)["breaks"], [], change)
+            self.assertNotEqual(compare.compare(self.client["book"], [issuer])["breaks"], [], change)
         twice = json.loads(json.dumps(self.issuer))
         twice["items"].append(twice["items"][0])
-        self.assertNotEqual(compare.compare(self.client["book"], twice)["breaks"], [])
+        self.assertNotEqual(compare.compare(self.client["book"], [twice])["breaks"], [])
 
 
 class Wire(unittest.TestCase):

@@ -1,0 +1,237 @@
+//! A switch of its own for a test: a folder, keys, a configuration and the real binary, all of which end
+//! with the value.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// A child that is spoken with line by line: a line of JSON on its standard input or output at a time.
+pub(crate) struct Talker {
+    name: String,
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Talker {
+    pub(crate) fn start(name: &str, command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap_or_else(|e| panic!("{name}: {e}"));
+        let (input, output) = (child.stdin.take(), child.stdout.take().expect("piped"));
+        Self { name: name.to_owned(), child, input, output: BufReader::new(output) }
+    }
+
+    pub(crate) fn tell(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("still open");
+        input.write_all(format!("{line}\n").as_bytes()).unwrap_or_else(|e| panic!("{} is gone: {e}", self.name));
+    }
+
+    /// The next line that is JSON; what else it says is passed on.
+    pub(crate) fn hear(&mut self) -> Value {
+        loop {
+            let mut line = String::new();
+            let read = self.output.read_line(&mut line).expect("a pipe can be read");
+            assert_ne!(read, 0, "{} ended without an answer", self.name);
+            match serde_json::from_str(&line) {
+                Ok(value @ Value::Object(_)) => return value,
+                _ => print!("{}: {line}", self.name),
+            }
+        }
+    }
+
+    /// Closes its input and takes its last word.
+    pub(crate) fn last_word(mut self) -> Value {
+        drop(self.input.take());
+        let word = self.hear();
+        assert!(self.child.wait().expect("a child can be waited for").success(), "{} failed", self.name);
+        word
+    }
+
+    /// Closes its input and waits for its end.
+    pub(crate) fn end(mut self) {
+        drop(self.input.take());
+        assert!(self.child.wait().expect("a child can be waited for").success(), "{} failed", self.name);
+    }
+}
+
+impl Drop for Talker {
+    fn drop(&mut self) {
+        // Only where a test fails: everybody else was told to end.
+        if self.input.is_some() {
+            drop(self.input.take());
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
+}
+
+/// A double-length TDES key with odd parity, in hexadecimal characters.
+pub(crate) fn key(source: &mut fastrand::Rng) -> String {
+    let odd = |byte: u8| if byte.count_ones().is_multiple_of(2) { byte ^ 1 } else { byte };
+    hex::encode_upper((0..16).map(|_| odd(source.u8(..))).collect::<Vec<u8>>())
+}
+
+/// One network behind the switch.
+pub(crate) struct Network {
+    pub(crate) name: &'static str,
+    pub(crate) system: &'static str,
+    pub(crate) prefix: &'static str,
+    pub(crate) zpk: String,
+    pub(crate) zak: String,
+}
+
+/// One terminal before it.
+pub(crate) struct Terminal {
+    pub(crate) id: &'static str,
+    pub(crate) tpk: String,
+    pub(crate) tak: String,
+}
+
+/// The folder, the keys, and who is attached.
+pub(crate) struct Lab {
+    folder: PathBuf,
+    pub(crate) networks: Vec<Network>,
+    pub(crate) terminals: Vec<Terminal>,
+}
+
+pub(crate) const MERCHANT: &str = "MERCHANT0000001";
+
+impl Lab {
+    /// A folder below `/var/tmp`, where the database's account can go and which is no memory.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut source = fastrand::Rng::with_seed(seed);
+        let folder = PathBuf::from(format!("/var/tmp/switchyard-test-{}-{seed}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("/var/tmp can be written to");
+        let network = |name, system, prefix, source: &mut fastrand::Rng| Network {
+            name,
+            system,
+            prefix,
+            zpk: key(source),
+            zak: key(source),
+        };
+        let networks = vec![network("dual", "dual", "541333", &mut source), network("single", "single", "476173", &mut source)];
+        let terminals = ["TERM0001", "TERM0002"].map(|id| Terminal { id, tpk: key(&mut source), tak: key(&mut source) }).into();
+        Self { folder, networks, terminals }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Writes the configuration, with where each network listens, then the token and its keys.
+    pub(crate) fn prepare(&self, ports: &[u64]) {
+        let mut node = r#"version = 1
+[files]
+registry = "registry.toml"
+routes = "routes.toml"
+risk = "risk.toml"
+[[listener]]
+name = "pos"
+protocol = "iso87-ascii"
+listen = "127.0.0.1:0"
+acquirer = "ACQ1"
+"#
+        .to_owned();
+        let (mut routes, mut keys) = (String::new(), String::new());
+        for (network, port) in self.networks.iter().zip(ports) {
+            let Network { name, system, prefix, zpk, zak } = network;
+            // Short times, so that a silence is found out, and its reversal sent, while the test looks.
+            writeln!(
+                node,
+                "[link.{name}]\nprotocol = \"iso87-ascii\"\nconnect = \"127.0.0.1:{port}\"\nmac_key = \"zak-{name}\"\n\
+                 [link.{name}.rules]\npin_key = \"zpk-{name}\"\nanswer_within = 2\nmaximum_life = 4\nattempts_s = [1, 1, 2]"
+            )
+            .expect("a string takes everything");
+            writeln!(routes, "[[route]]\nname = \"{name}\"\nbins = [\"{prefix}\"]\nsystem = \"{system}\"\nlinks = [\"{name}\"]")
+                .expect("a string takes everything");
+            writeln!(keys, "zpk zpk-{name} {zpk}\nzak zak-{name} {zak}").expect("a string takes everything");
+        }
+        let mut registry = format!(
+            "[[acquirer]]\nid = \"ACQ1\"\ninstitution = \"00000000001\"\n[[merchant]]\nid = \"{MERCHANT}\"\nacquirer = \"ACQ1\"\n\
+             category = \"5411\"\nname = \"CORNER SHOP\"\ncity = \"BERN\"\ncountry = \"CH\"\ncurrency = \"EUR\"\n"
+        );
+        for Terminal { id, tpk, tak } in &self.terminals {
+            let low = id.to_lowercase();
+            writeln!(
+                registry,
+                "[[terminal]]\nid = \"{id}\"\nacquirer = \"ACQ1\"\nmerchant = \"{MERCHANT}\"\npin_key = \"tpk-{low}\"\nmac_key = \"tak-{low}\""
+            )
+            .expect("a string takes everything");
+            writeln!(keys, "tpk tpk-{low} {tpk}\ntak tak-{low} {tak}").expect("a string takes everything");
+        }
+        let files = [
+            ("switchyard.toml", node),
+            ("routes.toml", routes),
+            ("registry.toml", registry),
+            ("risk.toml", "version = \"r1\"\n".into()),
+        ];
+        for (name, text) in files {
+            std::fs::write(self.path(name), text).expect("the folder can be written to");
+        }
+        self.hsm(&["hsm", "init"], "");
+        self.hsm(&["hsm", "key", "import"], &keys);
+    }
+
+    fn hsm(&self, verb: &[&str], input: &str) {
+        let mut command = Command::new(binary());
+        command.args(verb).arg("--config").arg(self.path("switchyard.toml")).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.spawn().expect("switchyard starts");
+        child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("switchyard reads");
+        assert!(child.wait().expect("a child can be waited for").success(), "switchyard {verb:?} failed");
+    }
+
+    /// `switchyard run`, once it is ready and its links are up; with it where it listens.
+    pub(crate) fn run(&self) -> (Talker, Value) {
+        let log = std::fs::File::create(self.path("switchyard.log")).expect("the folder can be written to");
+        let mut command = Command::new(binary());
+        command.args(["run", "--end-with-stdin", "--config"]).arg(self.path("switchyard.toml")).stderr(log);
+        let mut switch = Talker::start("switchyard", &mut command);
+        let ready = switch.hear()["ready"].clone();
+        let admin = ready["admin"].as_str().expect("an address").to_owned();
+        until("the links are up", || {
+            let state = ureq::get(format!("http://{admin}/readyz")).call();
+            let text = state.ok().and_then(|mut answer| answer.body_mut().read_to_string().ok());
+            let state: Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+            state["ready"] == json!(true) && state["links_down"] == json!([])
+        });
+        (switch, ready)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what is left of the test is in {}", self.folder.display());
+        } else {
+            drop(std::fs::remove_dir_all(&self.folder));
+        }
+    }
+}
+
+/// The binary that `./dev test` has just built, or the one beside this test.
+pub(crate) fn binary() -> PathBuf {
+    let beside = || {
+        let test = std::env::current_exe().expect("a test knows where it is");
+        test.ancestors().nth(2).map(|folder| folder.join("switchyard")).expect("a test lies in target/debug/deps")
+    };
+    let binary = std::env::var_os("SWITCHYARD_BIN").map_or_else(beside, PathBuf::from);
+    assert!(binary.exists(), "{} is not there; run ./dev test", binary.display());
+    binary
+}
+
+/// Asks until it is so. The bound is for a hang, not for a measurement.
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !so() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}: not after a minute");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Writes a value where another program reads it.
+pub(crate) fn write(path: &Path, value: &Value) {
+    std::fs::write(path, value.to_string()).expect("the folder can be written to");
+}
