@@ -83,8 +83,7 @@ impl Amount {
         self.currency
     }
 
-    /// The decimal with all digits of the currency: `12.34`, `1234` for JPY. It can be longer than the
-    /// 18 digits of the schema for no amount that this type holds, since leading zeros do not count.
+    /// The decimal with all digits of the currency: `12.34`, `1234` for JPY.
     pub fn decimal(self) -> String {
         let exponent = usize::from(self.currency.exponent);
         let digits = format!("{:0width$}", self.minor, width = exponent + 1);

@@ -14,10 +14,11 @@ pub mod party;
 mod reply;
 pub mod rules;
 mod server;
-#[cfg(test)]
-mod tests;
 
 pub use counts::Counts;
 pub use host::{Action, Bank, Handled};
 pub use options::BankOptions;
 pub use server::{Summary, run, serve};
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,6 @@ mod answer;
 mod fault;
 mod outgoing;
 mod request;
-#[cfg(test)]
-mod tests;
 
 pub use fault::{Fault, LinkFault, Refusal};
 pub use request::{Decoded, MUST_NOT_BE_LOST, RejectedTransfer};
@@ -182,3 +180,6 @@ fn optional<const N: usize, const MAX: usize>(
 ) -> Result<payments::Text<N>, Fault> {
     text.map_or(Ok(payments::Text::EMPTY), |text| canonical(text.as_str(), element))
 }
+
+#[cfg(test)]
+mod tests;
