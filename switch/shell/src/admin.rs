@@ -11,9 +11,10 @@ use axum::{Json, Router};
 use engine::{Event, Operator};
 use ledger::AccountCode;
 use metrics_exporter_prometheus::PrometheusHandle;
-use payments::{Amount, BusinessDate, Currency, LinkId, PaymentId, Text};
+use payments::{Amount, BusinessDate, Currency, LinkId, PaymentId, Rrn, Text};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::PgStore;
 use tokio::net::TcpListener;
 
 use crate::peers::Shared;
@@ -22,7 +23,7 @@ use crate::peers::Shared;
 struct Admin {
     shared: Arc<Shared>,
     metrics: PrometheusHandle,
-    database: Arc<store::Database>,
+    store: Arc<PgStore>,
 }
 
 type Answer = Result<Json<Value>, (StatusCode, Json<Value>)>;
@@ -32,9 +33,9 @@ pub(crate) async fn serve(
     listener: TcpListener,
     shared: Arc<Shared>,
     metrics: PrometheusHandle,
-    database: Arc<store::Database>,
+    store: Arc<PgStore>,
 ) -> std::io::Result<()> {
-    let admin = Admin { shared, metrics, database };
+    let admin = Admin { shared, metrics, store };
     let router = Router::new()
         .route("/livez", get(async || "ok"))
         .route("/readyz", get(ready))
@@ -116,12 +117,14 @@ async fn status(State(admin): State<Admin>) -> Json<Value> {
 }
 
 async fn trace(State(admin): State<Admin>, Path(rrn): Path<String>) -> Answer {
-    let found = store::reports::trace_json(&admin.database, &rrn).await;
-    match found {
-        Ok(Some(trace)) => Ok(Json(trace)),
-        Ok(None) => Err(refused(StatusCode::NOT_FOUND, format!("no payment has the reference {rrn}"))),
-        Err(error) => Err(refused(StatusCode::SERVICE_UNAVAILABLE, error)),
+    let rrn = Rrn::new(rrn.as_bytes()).map_err(|_| refused(StatusCode::BAD_REQUEST, "a DE37 has 12 letters and digits"))?;
+    let unavailable = |error: &dyn std::fmt::Display| refused(StatusCode::SERVICE_UNAVAILABLE, error);
+    let client = admin.store.readers().get().await.map_err(|error| unavailable(&error))?;
+    let found = store::reports::trace(&**client, &rrn).await.map_err(|error| unavailable(&error))?;
+    if found.is_empty() {
+        return Err(refused(StatusCode::NOT_FOUND, format!("no payment has the reference {rrn}")));
     }
+    Ok(Json(json!(found)))
 }
 
 #[derive(Deserialize)]

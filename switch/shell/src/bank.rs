@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dialects::pacs;
 use engine::{ConnId, Event, Sent};
-use iso8583::frame::write_frame;
+use iso8583::write_frame;
 use payments::outgoing::{Incoming, Outgoing, TransferResponse};
 use payments::{Mono, Request, Text};
 

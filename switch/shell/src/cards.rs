@@ -8,7 +8,7 @@ use dialects::iso87::{Binding, Body, CardSecrets, Inbound, ReceivedMac};
 use engine::{ConnId, Event, Secrets, Sent, UnsealReason};
 use hsm::KeyName;
 use iso8583::Message;
-use iso8583::frame::{Framing, write_frame};
+use iso8583::{Framing, write_frame};
 use payments::outgoing::{Incoming, Outgoing, Response};
 use payments::{InstitutionId, MerchantId, Mono, Request, ResponseCode, TerminalId};
 use vault::{Reason, Sealer};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use dialects::pacs;
 use engine::Tables;
 use engine::tables::{Acquirer, Deadlines, Limits, LinkSettings, Merchant, Registry, Terminal};
-use iso8583::frame::{Framing, HeaderLength};
+use iso8583::{Framing, HeaderLength};
 use payments::{AcquirerId, LinkId, Text};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use engine::{Event, LinkEvent, StanBlock};
-use iso8583::frame::split_frame;
+use iso8583::split_frame;
 use payments::outgoing::Incoming;
 use payments::{LinkId, Stan};
 use tokio::io::AsyncReadExt;

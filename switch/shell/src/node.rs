@@ -13,7 +13,7 @@ use ledger::{Book, NodeId, Store};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use payments::Shard;
 use serde::Serialize;
-use store::{Cluster, ClusterOptions, Database, PgStore};
+use store::{Cluster, ClusterOptions, Database, PgStore, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -104,7 +104,7 @@ pub async fn run(node: Node) -> Result<(), NodeError> {
     let database = Arc::new(open_database(&config, node.unsafe_test).await?);
     let hsm = open_hsm(&config).await?;
     let vault = open_vault(&config, &hsm, &database).await?;
-    let running = start(&config, hsm, vault, &database).await?;
+    let running = start(&config, hsm, vault, &database, node.unsafe_test).await?;
     let shared = Arc::clone(&running.shared);
 
     let mut listeners = BTreeMap::new();
@@ -122,7 +122,7 @@ pub async fn run(node: Node) -> Result<(), NodeError> {
             Database::External(_) => None,
         },
     };
-    tokio::spawn(admin::serve(admin_socket, Arc::clone(&shared), metrics, Arc::clone(&database)));
+    tokio::spawn(admin::serve(admin_socket, Arc::clone(&shared), metrics, running.store));
     connect_links(&shared, &config);
     println!("{}", serde_json::json!({ "ready": ready }));
     tracing::info!("ready");
@@ -143,21 +143,29 @@ pub async fn run(node: Node) -> Result<(), NodeError> {
 /// What was started and must be watched.
 struct Running {
     shared: Arc<Shared>,
+    store: Arc<PgStore>,
     writers: mpsc::Receiver<WriterEnd>,
 }
 
 /// Shards: stores, engines, writers.
-async fn start(config: &Arc<Config>, hsm: hsm::Hsm, vault: vault::Vault, database: &Arc<Database>) -> Result<Running, NodeError> {
+async fn start(
+    config: &Arc<Config>,
+    hsm: hsm::Hsm,
+    vault: vault::Vault,
+    database: &Arc<Database>,
+    unsafe_test: bool,
+) -> Result<Running, NodeError> {
     let clock = Clock::start();
     let me = NodeId(uuid::Uuid::new_v4());
     let spec =
         iso8583::Spec::shipped("iso87-ascii").ok_or_else(|| NodeError::Lost("the shipped dialect is missing".to_owned()))?;
     let lost = |why: &dyn std::fmt::Display| NodeError::Database(why.to_string());
+    let options = StoreOptions { unsafe_test, ..StoreOptions::default() };
+    let store = Arc::new(PgStore::connect(database.runtime(), options).await.map_err(|error| lost(&error))?);
     let mut shards = Vec::new();
     let mut parts = Vec::new();
     for number in 0..config.shards {
         let shard = Shard(number);
-        let store = Arc::new(PgStore::new(database));
         let (fence, snapshot) = store.open(shard, me).await.map_err(|error| lost(&error))?;
         let (events, received) = mpsc::channel(EVENTS);
         let queue = Arc::new(Queue::default());
@@ -166,7 +174,7 @@ async fn start(config: &Arc<Config>, hsm: hsm::Hsm, vault: vault::Vault, databas
         let mut opening = Vec::new();
         let engine = Engine::open(shard, Arc::clone(&config.tables), seed, fence.epoch, snapshot, clock.now(), &mut opening);
         shards.push(ShardHandle { events, queue, status: Arc::default() });
-        parts.push((shard, store, fence, book, engine, opening, received));
+        parts.push((shard, fence, book, engine, opening, received));
     }
     let links: IndexMap<_, _> = config.links.keys().map(|name| (*name, Arc::new(LinkState::new(*name)))).collect();
     let shared = Arc::new(Shared {
@@ -181,7 +189,7 @@ async fn start(config: &Arc<Config>, hsm: hsm::Hsm, vault: vault::Vault, databas
         shards,
     });
     let (ended, writers) = mpsc::channel(usize::from(config.shards));
-    for (shard, store, fence, book, engine, opening, events) in parts {
+    for (shard, fence, book, engine, opening, events) in parts {
         let Some(handle) = shared.shards.get(usize::from(shard.0)) else { continue };
         let queue = Arc::clone(&handle.queue);
         let writer = Writer { shard, me, store: Arc::clone(&store), fence, book, queue, events: handle.events.clone() };
@@ -191,13 +199,13 @@ async fn start(config: &Arc<Config>, hsm: hsm::Hsm, vault: vault::Vault, databas
             // Nobody listens only when the process ends already.
             let _ = ended.send(end).await;
         });
-        tokio::spawn(ShardTask { shard, engine, shared: Arc::clone(&shared), store, events, opening }.run());
+        tokio::spawn(ShardTask { shard, engine, shared: Arc::clone(&shared), store: Arc::clone(&store), events, opening }.run());
     }
     if let Database::Private(cluster) = &**database {
         faults::store_is(cluster.pid());
         keep_database(Arc::clone(database));
     }
-    Ok(Running { shared, writers })
+    Ok(Running { shared, store, writers })
 }
 
 /// Starts the private cluster again when it has ended.
@@ -356,7 +364,9 @@ async fn open_hsm(config: &Config) -> Result<hsm::Hsm, NodeError> {
 async fn open_vault(config: &Config, hsm: &hsm::Hsm, database: &Database) -> Result<vault::Vault, NodeError> {
     let failed = |error: &dyn std::fmt::Display| NodeError::Vault(error.to_string());
     let kek = config.hsm.kek.parse().map_err(|error| failed(&error))?;
-    let mut client = store::connect(&database.admin()).await.map_err(|error| failed(&error))?;
+    let (mut client, connection) = database.admin().connect(tokio_postgres::NoTls).await.map_err(|error| failed(&error))?;
+    // Ends with the client.
+    tokio::spawn(connection);
     let mut storage = vault::Storage::Postgres(&mut client);
     vault::Vault::open_or_create(hsm, &kek, &mut storage).await.map_err(|error| failed(&error))
 }
