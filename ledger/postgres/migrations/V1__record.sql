@@ -308,7 +308,7 @@ begin
   else
     head := decode(repeat('00', 32), 'hex');
   end if;
-  if head is distinct from previous then
+  if head is distinct from previous or exists (select 1 from ledger.block b where b.shard = of_shard and b.number = next) then
     raise exception 'block % does not follow the head', next using errcode = 'SW003';
   end if;
 end

@@ -13,6 +13,7 @@ pub mod database;
 pub mod error;
 mod marks;
 pub mod migrate;
+pub mod reports;
 mod settings;
 mod sql;
 pub mod store;

@@ -20,7 +20,7 @@ impl From<tokio_postgres::Error> for Damaged {
 /// Columns of a payment `p`, in the order that [`payment`] reads them; joined with [`PAYMENT_FROM`].
 pub(crate) const PAYMENT: &str =
     "p.id, p.version, p.state, p.approved, p.captured, p.captures, p.capture_date, p.approval, p.code,
-  (select coalesce(max(n.number), 0) from ledger.lane n where n.shard = p.shard and n.payment = p.id) as lane_items,
+  (select coalesce(max(n.number), 0::int2) from ledger.lane n where n.shard = p.shard and n.payment = p.id),
   i.body, r.body, p.idx, p.block";
 
 /// The items that hold a payment's facts and the egress of its last route.

@@ -47,8 +47,14 @@ pub(crate) enum Step {
     Items,
 }
 
-/// Every step with its text. A row that is not as expected raises an error inside the transaction
-/// (`ledger.expect`), since the COMMIT is on its way already when we could count ourselves.
+/// Every step with its text.
+///
+/// A row that is not as expected raises an error inside the transaction (`ledger.expect`), since the
+/// COMMIT is on its way already when we could count ourselves.
+///
+/// Where stored rows are looked up, the rows that look them up are materialized with their shard. A
+/// plain `shard = $1` would be a filter that the planner, on a table without statistics yet, believes
+/// to leave one row; it would then go through the whole shard for each row of the batch.
 pub(crate) const STATEMENTS: [(Step, &str); 21] = [
     (Step::Gate, "select ledger.gate($1, $2, $3::int8, $4::bytea)"),
     (
@@ -71,15 +77,16 @@ pub(crate) const STATEMENTS: [(Step, &str); 21] = [
     ),
     (
         Step::PaymentsChanged,
-        "with changed as (
+        "with t as materialized (
+           select $1 as shard, * from unnest($3::uuid[], $4::int4[], $5::int4[], $6::int2[], $7::int8[], $8::int8[], $9::int2[],
+             $10::date[], $11::text[], $12::text[], $13::int4[])
+             as t(id, before, version, state, approved, captured, captures, capture_date, approval, code, egress_idx)),
+         changed as (
            update ledger.payment p set version = t.version, state = t.state, approved = t.approved, captured = t.captured,
              captures = t.captures, capture_date = t.capture_date, approval = t.approval, code = t.code,
              egress_block = case when t.egress_idx is null then p.egress_block else $2 end,
              egress_idx = coalesce(t.egress_idx, p.egress_idx)
-           from unnest($3::uuid[], $4::int4[], $5::int4[], $6::int2[], $7::int8[], $8::int8[], $9::int2[], $10::date[],
-             $11::text[], $12::text[], $13::int4[])
-             as t(id, before, version, state, approved, captured, captures, capture_date, approval, code, egress_idx)
-           where p.shard = $1 and p.id = t.id and p.version = t.before
+           from t where p.shard = t.shard and p.id = t.id and p.version = t.before
            returning 1)
          select ledger.expect('payment', (select count(*) from changed), cardinality($3::uuid[]))",
     ),
@@ -90,11 +97,11 @@ pub(crate) const STATEMENTS: [(Step, &str); 21] = [
     ),
     (
         Step::Answers,
-        "with added as (
+        "with t as materialized (
+           select $1 as shard, * from unnest($3::bytea[], $4::text[], $5::int4[]) as t(key, answer, idx)),
+         added as (
            insert into ledger.answer (shard, block, key, answer, idx)
-           select $1, $2, t.key, t.answer, t.idx
-           from unnest($3::bytea[], $4::text[], $5::int4[]) as t(key, answer, idx)
-           join ledger.claim c on c.shard = $1 and c.key = t.key
+           select t.shard, $2, t.key, t.answer, t.idx from t join ledger.claim c on c.shard = t.shard and c.key = t.key
            returning 1)
          select ledger.expect('claim', (select count(*) from added), cardinality($3::bytea[]))",
     ),
@@ -106,12 +113,13 @@ pub(crate) const STATEMENTS: [(Step, &str); 21] = [
     ),
     (
         Step::AccountsMoved,
-        "with changed as (
+        "with t as materialized (
+           select $1 as shard, * from unnest($3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[])
+             as t(id, before, posted_debit, posted_credit, pending_debit, version)),
+         changed as (
            update ledger.account a set posted_debit = t.posted_debit, posted_credit = t.posted_credit,
              pending_debit = t.pending_debit, version = t.version
-           from unnest($3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::int8[])
-             as t(id, before, posted_debit, posted_credit, pending_debit, version)
-           where a.shard = $1 and a.id = t.id and a.version = t.before
+           from t where a.shard = t.shard and a.id = t.id and a.version = t.before
            returning 1)
          select ledger.expect('account', (select count(*) from changed), cardinality($3::int8[]))",
     ),
@@ -135,10 +143,12 @@ pub(crate) const STATEMENTS: [(Step, &str); 21] = [
     ),
     (
         Step::HoldsReleased,
-        "with changed as (
+        "with t as materialized (
+           select $1 as shard, * from unnest($3::uuid[], $4::int8[], $5::int8[], $6::int4[]) as t(payment, account, amount, idx)),
+         changed as (
            update ledger.hold h set released = true, released_block = $2, released_idx = t.idx
-           from unnest($3::uuid[], $4::int8[], $5::int8[], $6::int4[]) as t(payment, account, amount, idx)
-           where h.shard = $1 and h.payment = t.payment and h.account = t.account and h.amount = t.amount and not h.released
+           from t where h.shard = t.shard and h.payment = t.payment and h.account = t.account and h.amount = t.amount
+             and not h.released
            returning 1)
          select ledger.expect('hold', (select count(*) from changed), cardinality($3::uuid[]))",
     ),
@@ -150,23 +160,25 @@ pub(crate) const STATEMENTS: [(Step, &str); 21] = [
     ),
     (
         Step::LanesOwed,
-        "with added as (
-           insert into ledger.lane (shard, block, payment, number, link, kind, not_before, idx, ended, ended_code, ended_block,
-             ended_idx)
-           select $1, $2, t.*
-           from unnest($3::uuid[], $4::int2[], $5::text[], $6::text[], $7::timestamptz[], $8::int4[], $9::text[], $10::text[],
-             $11::int8[], $12::int4[])
-             as t(payment, number, link, kind, not_before, idx, ended, ended_code, ended_block, ended_idx)
-           join ledger.payment p on p.shard = $1 and p.id = t.payment
+        "with t as materialized (
+           select $1 as shard, * from unnest($3::uuid[], $4::int2[], $5::text[], $6::text[], $7::timestamptz[], $8::int4[],
+             $9::text[], $10::text[], $11::int8[], $12::int4[])
+             as t(payment, number, link, kind, not_before, idx, ended, ended_code, ended_block, ended_idx)),
+         added as (
+           insert into ledger.lane (shard, payment, number, link, kind, not_before, idx, ended, ended_code, ended_block,
+             ended_idx, block)
+           select t.*, $2 from t join ledger.payment p on p.shard = t.shard and p.id = t.payment
            returning 1)
          select ledger.expect('payment of a lane', (select count(*) from added), cardinality($3::uuid[]))",
     ),
     (
         Step::LanesEnded,
-        "with changed as (
+        "with t as materialized (
+           select $1 as shard, * from unnest($3::uuid[], $4::int2[], $5::text[], $6::text[], $7::int4[])
+             as t(payment, number, ended, code, idx)),
+         changed as (
            update ledger.lane l set ended = t.ended, ended_code = t.code, ended_block = $2, ended_idx = t.idx
-           from unnest($3::uuid[], $4::int2[], $5::text[], $6::text[], $7::int4[]) as t(payment, number, ended, code, idx)
-           where l.shard = $1 and l.payment = t.payment and l.number = t.number and l.ended is null
+           from t where l.shard = t.shard and l.payment = t.payment and l.number = t.number and l.ended is null
            returning 1)
          select ledger.expect('lane', (select count(*) from changed), cardinality($3::uuid[]))",
     ),
@@ -190,10 +202,10 @@ pub(crate) const STATEMENTS: [(Step, &str); 21] = [
     ),
     (
         Step::DaysClosed,
-        "with changed as (
+        "with t as materialized (select $1 as shard, * from unnest($3::date[], $4::int4[]) as t(day, idx)),
+         changed as (
            update ledger.business_day d set closed_block = $2, closed_idx = t.idx
-           from unnest($3::date[], $4::int4[]) as t(day, idx)
-           where d.shard = $1 and d.day = t.day and d.closed_block is null
+           from t where d.shard = t.shard and d.day = t.day and d.closed_block is null
            returning 1)
          select ledger.expect('day', (select count(*) from changed), cardinality($3::date[]))",
     ),

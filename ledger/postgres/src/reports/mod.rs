@@ -1,0 +1,8 @@
+//! What people ask of the record: balances, and everything that is known of a payment. Nothing here
+//! shows a card beyond its first six and last four digits, and nothing sealed.
+
+mod books;
+mod history;
+
+pub use books::{AccountLine, StatementLine, TrialLine, balance, statement, trial};
+pub use history::{AnswerLine, CaptureLine, EntryLine, EventLine, History, HoldLine, JournalLine, LaneLine, history, trace};
