@@ -183,6 +183,11 @@ impl Engine {
         self.days.open
     }
 
+    /// Whether the store does not answer.
+    pub fn is_stalled(&self) -> bool {
+        self.stalled
+    }
+
     /// Whether a link is ready for requests.
     pub fn link_ready(&self, link: &LinkId) -> bool {
         self.links.get(link).is_some_and(Link::is_ready)
@@ -195,7 +200,7 @@ impl Engine {
             Request::Completion(completion) => self.on_completion(now, from, link, completion, carried, out),
             Request::Reversal(reversal) => self.on_reversal(now, from, link, reversal, carried, out),
             Request::CreditTransfer(transfer) => self.on_transfer(now, from, link, transfer, out),
-            Request::StatusEnquiry(enquiry) => self.on_enquiry(now, from, link, enquiry, out),
+            Request::StatusEnquiry(enquiry) => self.on_enquiry(now, from, link, *enquiry, out),
         }
     }
 

@@ -280,7 +280,7 @@ impl Engine {
     }
 
     /// pacs.028 from the instructing party: answered from the record.
-    pub(crate) fn on_enquiry(&mut self, now: Now, from: ConnId, ingress: LinkId, enquiry: Box<StatusEnquiry>, out: Out<'_>) {
+    pub(crate) fn on_enquiry(&mut self, now: Now, from: ConnId, ingress: LinkId, enquiry: StatusEnquiry, out: Out<'_>) {
         let claim = ClaimKey::uetr(&enquiry.acquirer, &enquiry.uetr);
         let facts = TransferFacts {
             message_id: enquiry.original_message_id,

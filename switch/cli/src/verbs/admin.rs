@@ -1,0 +1,154 @@
+//! Verbs that talk to a running switch through its admin port.
+
+use payments::{BusinessDate, Currency};
+use serde_json::{Value, json};
+
+use crate::exit::{CHECK, DATA, Exit, UNAVAILABLE};
+
+/// Where the admin port is.
+#[derive(clap::Args)]
+pub(crate) struct Port {
+    /// Address of the admin port, as `run` printed it.
+    #[arg(long, env = "SWITCHYARD_ADMIN")]
+    admin: String,
+}
+
+/// Shows links and shards.
+#[derive(clap::Args)]
+#[command(after_help = "Example: switchyard link --admin 127.0.0.1:9100")]
+pub(crate) struct Plain {
+    #[command(flatten)]
+    port: Port,
+}
+
+/// Owed messages.
+#[derive(clap::Subcommand)]
+pub(crate) enum SafAction {
+    /// How many are owed.
+    Depth {
+        #[command(flatten)]
+        port: Port,
+    },
+    /// Try a payment's owed message again now.
+    #[command(after_help = "Example: switchyard saf retry --admin 127.0.0.1:9100 0193…")]
+    Retry {
+        #[command(flatten)]
+        port: Port,
+        /// The payment's id, as `trace` shows it.
+        payment: String,
+    },
+}
+
+/// Everything the record has about a payment.
+#[derive(clap::Args)]
+#[command(after_help = "Example: switchyard trace --admin 127.0.0.1:9100 632509000042")]
+pub(crate) struct Trace {
+    #[command(flatten)]
+    port: Port,
+    /// DE37.
+    rrn: String,
+}
+
+/// Cuts over.
+#[derive(clap::Args)]
+#[command(after_help = "Example: switchyard cut-over --admin 127.0.0.1:9100 2026-11-22")]
+pub(crate) struct CutOver {
+    #[command(flatten)]
+    port: Port,
+    /// The day to open, YYYY-MM-DD; later than the one that is open.
+    date: String,
+}
+
+/// Puts money on an account.
+#[derive(clap::Args)]
+#[command(after_help = "Example: switchyard deposit --admin 127.0.0.1:9100 --reference init-1 DE89370400440532013000 100000 EUR")]
+pub(crate) struct Deposit {
+    #[command(flatten)]
+    port: Port,
+    /// Makes it idempotent.
+    #[arg(long)]
+    reference: String,
+    /// The account, by its IBAN or other id.
+    account: String,
+    /// Minor units.
+    amount_minor: i64,
+    /// Currency, three letters.
+    currency: String,
+}
+
+pub(crate) fn links(arguments: &Plain) -> Result<(), Exit> {
+    print(&get(&arguments.port.admin, "/v1/status")?);
+    Ok(())
+}
+
+pub(crate) fn saf(action: SafAction) -> Result<(), Exit> {
+    match action {
+        SafAction::Depth { port } => {
+            let status = get(&port.admin, "/v1/status")?;
+            let owed: u64 = status["shards"].as_array().into_iter().flatten().filter_map(|shard| shard["owed"].as_u64()).sum();
+            println!("{owed}");
+        }
+        SafAction::Retry { port, payment } => print(&post(&port.admin, &format!("/v1/lanes/{payment}/retry"), &json!({}))?),
+    }
+    Ok(())
+}
+
+pub(crate) fn trace(arguments: &Trace) -> Result<(), Exit> {
+    print(&get(&arguments.port.admin, &format!("/v1/trace/{}", arguments.rrn))?);
+    Ok(())
+}
+
+pub(crate) fn cut_over(arguments: &CutOver) -> Result<(), Exit> {
+    let date = BusinessDate::parse(&arguments.date).map_err(|_| Exit::new(DATA, "write the date as YYYY-MM-DD"))?;
+    print(&post(&arguments.port.admin, "/v1/cut-over", &json!({ "date": date }))?);
+    Ok(())
+}
+
+pub(crate) fn deposit(arguments: &Deposit) -> Result<(), Exit> {
+    let currency = Currency::from_alpha(&arguments.currency).ok_or_else(|| Exit::new(DATA, "not a currency of ISO 4217"))?;
+    let order = json!({
+        "reference": arguments.reference,
+        "account": arguments.account,
+        "amount_minor": arguments.amount_minor,
+        "currency": currency,
+    });
+    print(&post(&arguments.port.admin, "/v1/deposits", &order)?);
+    Ok(())
+}
+
+/// Reads from the admin port.
+pub(crate) fn get(admin: &str, path: &str) -> Result<Value, Exit> {
+    read(ureq::get(format!("http://{admin}{path}")).config().http_status_as_error(false).build().call(), admin)
+}
+
+/// Reads text from the admin port.
+pub(crate) fn get_text(admin: &str, path: &str) -> Result<String, Exit> {
+    let mut answer = ureq::get(format!("http://{admin}{path}")).call().map_err(|error| unavailable(admin, &error))?;
+    answer.body_mut().read_to_string().map_err(|error| unavailable(admin, &error))
+}
+
+/// Orders something through the admin port.
+pub(crate) fn post(admin: &str, path: &str, body: &Value) -> Result<Value, Exit> {
+    let request = ureq::post(format!("http://{admin}{path}"))
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .header("content-type", "application/json");
+    read(request.send(body.to_string()), admin)
+}
+
+fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>, admin: &str) -> Result<Value, Exit> {
+    let mut answer = answer.map_err(|error| unavailable(admin, &error))?;
+    let good = answer.status().is_success();
+    let text = answer.body_mut().read_to_string().map_err(|error| unavailable(admin, &error))?;
+    let value: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    if good { Ok(value) } else { Err(Exit::new(CHECK, value["error"].as_str().unwrap_or("refused"))) }
+}
+
+fn unavailable(admin: &str, error: &ureq::Error) -> Exit {
+    Exit::new(UNAVAILABLE, format!("the admin port {admin} does not answer: {error}"))
+}
+
+fn print(value: &Value) {
+    println!("{value:#}");
+}
