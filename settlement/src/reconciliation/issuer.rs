@@ -54,8 +54,11 @@ pub(super) fn compare(ledger: &[BookItem], issuer: &[IssuerItem], breaks: &mut V
 fn compare_item(item: &BookItem, theirs: &[&IssuerItem], breaks: &mut Vec<Break>) {
     // What has to stand at the issuer, if anything is known to stand there at all.
     let open = matches!(item.state, State::Approved | State::Captured);
-    let standing = if open { i128::from(item.approved) } else { 0 };
-    if open && item.captured(None) > standing {
+    let approved = if open { i128::from(item.approved) } else { 0 };
+    // A completion that went on as a message replaced the amount of the authorization.
+    let online = open && item.system == MessageSystem::Single && item.state == State::Captured;
+    let standing = if online { item.captured(None) } else { approved };
+    if open && item.captured(None) > approved {
         let code = if item.forward_captures() > 1 { Code::Duplicate } else { Code::BeyondApproval };
         let captured = minor(item.captured(None), item.currency);
         let ours = format!("{captured} captured in {} items", item.forward_captures());
@@ -99,7 +102,6 @@ fn compare_item(item: &BookItem, theirs: &[&IssuerItem], breaks: &mut Vec<Break>
     } else if open && stands != standing {
         say(Code::Amount);
     } else if open {
-        let online = item.system == MessageSystem::Single && item.state == State::Captured;
         if their.captured != online {
             say(Code::Captured);
         } else if online && !item.settlement_date.is_empty() && their.settlement_date != item.settlement_date {
