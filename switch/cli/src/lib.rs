@@ -1,0 +1,107 @@
+//! `switchyard`: the verbs of the one binary, and the laboratory that `demo`, drills and system tests
+//! share. They call the rooms of the house; no rule about payments lives here.
+#![forbid(unsafe_code)]
+
+mod demo;
+mod exit;
+mod logging;
+mod skeleton;
+pub mod stack;
+mod token;
+mod verbs;
+
+use clap::{Parser, Subcommand};
+
+use exit::Exit;
+
+/// Payment switch and acquirer gateway.
+#[derive(Parser)]
+#[command(name = "switchyard", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run the whole job end to end: database, token, issuers, bank, switch, terminals, clearing.
+    Demo(demo::Arguments),
+    /// Run the switch in the foreground.
+    Run(verbs::run::Arguments),
+    /// Write a commented set of configuration files.
+    Init(verbs::init::Arguments),
+    /// Check or show a configuration.
+    #[command(subcommand)]
+    Config(verbs::config::Action),
+    /// Say what is missing on this machine.
+    Doctor(verbs::doctor::Arguments),
+    /// Read and write ISO 8583 messages.
+    #[command(subcommand)]
+    Iso8583(verbs::iso8583::Action),
+    /// Tokens and keys.
+    #[command(subcommand)]
+    Hsm(verbs::hsm::Action),
+    /// Links of a running switch.
+    Link(verbs::admin::Plain),
+    /// Which route a card takes, and why.
+    #[command(subcommand)]
+    Route(verbs::route::Action),
+    /// Owed messages of a running switch.
+    #[command(subcommand)]
+    Saf(verbs::admin::SafAction),
+    /// Everything the record has about a payment, by its DE37.
+    Trace(verbs::admin::Trace),
+    /// Cut over to a business day.
+    CutOver(verbs::admin::CutOver),
+    /// Put money on an account that the switch keeps.
+    Deposit(verbs::admin::Deposit),
+    /// The books.
+    #[command(subcommand)]
+    Ledger(verbs::ledger::Action),
+    /// The proof of the books.
+    #[command(subcommand)]
+    Audit(verbs::ledger::AuditAction),
+    /// Clearing files.
+    #[command(subcommand)]
+    Clearing(verbs::clearing::Action),
+    /// Reconciliation of file, ledger and the issuer's report.
+    #[command(subcommand)]
+    Recon(verbs::clearing::ReconAction),
+    /// Simulators, each usable alone against anybody's system.
+    #[command(subcommand)]
+    Sim(verbs::sim::Action),
+}
+
+/// Parses the command line and does what it says.
+pub fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.verb {
+        Verb::Demo(arguments) => demo::run(arguments),
+        Verb::Run(arguments) => verbs::run::run(arguments),
+        Verb::Init(arguments) => verbs::init::run(&arguments),
+        Verb::Config(action) => verbs::config::run(action),
+        Verb::Doctor(arguments) => verbs::doctor::run(&arguments),
+        Verb::Iso8583(action) => verbs::iso8583::run(action),
+        Verb::Hsm(action) => verbs::hsm::run(action),
+        Verb::Link(arguments) => verbs::admin::links(&arguments),
+        Verb::Route(action) => verbs::route::run(action),
+        Verb::Saf(action) => verbs::admin::saf(action),
+        Verb::Trace(arguments) => verbs::admin::trace(&arguments),
+        Verb::CutOver(arguments) => verbs::admin::cut_over(&arguments),
+        Verb::Deposit(arguments) => verbs::admin::deposit(&arguments),
+        Verb::Ledger(action) => verbs::ledger::run(action),
+        Verb::Audit(action) => verbs::ledger::audit(action),
+        Verb::Clearing(action) => verbs::clearing::run(action),
+        Verb::Recon(action) => verbs::clearing::recon(action),
+        Verb::Sim(action) => verbs::sim::run(action),
+    };
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(Exit { code, what }) => {
+            if !what.is_empty() {
+                eprintln!("switchyard: {what}");
+            }
+            std::process::ExitCode::from(code)
+        }
+    }
+}
