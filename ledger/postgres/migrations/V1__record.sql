@@ -33,7 +33,6 @@ create table ledger.item (
   shard int2 not null,
   block int8 not null,
   idx int4 not null check (idx >= 0),
-  seq int8 not null,
   body text not null,
   primary key (shard, block, idx)
 );

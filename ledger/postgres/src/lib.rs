@@ -18,6 +18,7 @@ mod settings;
 mod sql;
 pub mod store;
 pub mod test_support;
+pub mod verify;
 
 pub use cluster::{Cluster, ClusterOptions};
 pub use database::Database;

@@ -52,7 +52,7 @@ macro_rules! columns {
 }
 
 columns! {
-    Items { idx: i32, seq: i64, body: &'a str }
+    Items { idx: i32, body: &'a str }
     Claims { key: &'a [u8], body: &'a [u8], payment: Option<Uuid>, tombstone: bool, day: Day, idx: i32 }
     Answers { key: &'a [u8], answer: String, idx: i32 }
     PaymentsOpened {
@@ -207,8 +207,7 @@ impl<'a> Layout<'a> {
 
     fn item(&mut self, index: usize, item: &'a Item) -> Result<(), Unfit> {
         let idx = i32::try_from(index).map_err(|_| Unfit::Batch(format!("{index} items")))?;
-        let seq = i64::try_from(item.seq.0).map_err(|_| Unfit::Batch(format!("command number {}", item.seq.0)))?;
-        self.items.push(idx, seq, &item.body);
+        self.items.push(idx, &item.body);
         let command = &item.command;
         for (claim, tombstone) in command.claim.iter().map(|c| (c, false)).chain(command.tombstone.iter().map(|c| (c, true))) {
             let payment = claim.payment.map(|id| id.0);

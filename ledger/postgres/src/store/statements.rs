@@ -216,8 +216,7 @@ pub(crate) const STATEMENTS: [(Step, &str); 21] = [
     ),
     (
         Step::Items,
-        "insert into ledger.item (shard, block, idx, seq, body)
-         select $1, $2, * from unnest($3::int4[], $4::int8[], $5::text[])",
+        "insert into ledger.item (shard, block, idx, body) select $1, $2, * from unnest($3::int4[], $4::text[])",
     ),
 ];
 

@@ -4,6 +4,10 @@
 
 mod cluster;
 mod commits;
+mod crashes;
 mod figures;
 mod fixture;
+mod laws;
+mod proof;
+mod proxy;
 mod scratch;
