@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod charset;
+pub mod fuzz;
 pub mod ipm;
 
 pub use charset::Charset;

@@ -172,6 +172,29 @@ fn damaged_files_are_refused_at_the_right_level() {
 }
 
 #[test]
+fn the_networks_files_of_the_reconciliation_case_are_sound() {
+    let Some(root) = std::env::var_os("SWITCHYARD_VECTORS") else { return };
+    let directory = Path::new(&root).join("clearing/recon3");
+    let entries = manifest(&directory);
+    let entries = entries["clearing"].as_array().unwrap();
+    assert!(!entries.is_empty());
+    for entry in entries {
+        let bytes = fs::read(directory.join(text(entry, "file"))).unwrap();
+        let length = u64::try_from(bytes.len()).unwrap();
+        let format = Format::detect(&bytes, length).unwrap();
+        assert_eq!(format, Format { layout: Layout::Blocked, charset: Charset::Cp500 });
+        let mut presentments = 0;
+        let found = verify(bytes.as_slice(), format, &Rules::default(), |record| {
+            presentments += usize::from(Presentment::read(record).is_ok());
+        });
+        assert_eq!(found.verdict(), Verdict::Accept, "{:?}", found.faults);
+        assert_eq!(found.files[0].id.as_str(), text(entry, "file_id"));
+        assert_eq!(found.records, entry["messages"].as_u64().unwrap(), "{}", text(entry, "file"));
+        assert_eq!(found.records, u64::try_from(presentments).unwrap() + 2, "every one is a presentment");
+    }
+}
+
+#[test]
 fn a_fault_names_record_field_and_offset() {
     let directory = &directories()[0].join("malformed");
     let fault = |name: &str| {
@@ -290,5 +313,7 @@ proptest! {
         let layout = if blocked { Layout::Blocked } else { Layout::Plain };
         let found = verify(bytes.as_slice(), Format { layout, charset: Charset::Latin1 }, &Rules::default(), |_| {});
         prop_assert_eq!(found.verdict(), Verdict::RejectFile);
+        files::fuzz::fuzz_ipm(&bytes);
+        files::fuzz::fuzz_chip(&bytes);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use files::ipm::Totals;
-use payments::{BusinessDate, Currency, LinkId, Text, Wall};
+use payments::{Amount, BusinessDate, Currency, LinkId, Text, Wall};
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::Endpoint;
@@ -81,7 +81,35 @@ pub struct Total {
     pub amount: i128,
 }
 
+/// What the ledger posts once a file is sent, one posting per currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// File id and currency: posting it again under the same reference does nothing.
+    pub reference: Text<32>,
+    /// What cardholders pay: sales, and refunds taken back.
+    pub sales: Amount,
+    /// What cardholders are paid: refunds, and sales taken back.
+    pub refunds: Amount,
+}
+
 impl Manifest {
+    /// What the ledger has to post for this file: uncleared becomes cleared.
+    pub fn sent(&self) -> Result<Vec<Sent>, Error> {
+        let mut sums: BTreeMap<Text<3>, [i128; 2]> = BTreeMap::new();
+        for total in &self.totals {
+            let [sales, refunds] = sums.entry(total.currency).or_default();
+            let side = if total.movement.sign() > 0 { sales } else { refunds };
+            *side = side.checked_add(total.amount).ok_or(Error::Overflow)?;
+        }
+        let sent = |(code, [sales, refunds]): (Text<3>, [i128; 2])| {
+            let currency = Currency::from_alpha(code.as_str()).ok_or(Error::Damaged("a currency of its manifest is unknown"))?;
+            let amount = |sum| i64::try_from(sum).ok().and_then(|minor| Amount::new(minor, currency).ok()).ok_or(Error::Overflow);
+            let reference = Text::new(&format!("{}/{code}", self.file_id)).map_err(|_| Error::Overflow)?;
+            Ok(Sent { reference, sales: amount(sales)?, refunds: amount(refunds)? })
+        };
+        sums.into_iter().map(sent).collect()
+    }
+
     pub(crate) fn of(endpoint: &Endpoint, frozen: &Frozen, totals: &Totals, bytes: u64, sha256: String) -> Result<Self, Error> {
         let mut sums: BTreeMap<(Currency, Movement), (u64, i128)> = BTreeMap::new();
         let mut ranges: BTreeMap<u16, Range> = BTreeMap::new();

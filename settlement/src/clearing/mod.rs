@@ -23,6 +23,6 @@ pub use capture::{Captured, Facts, Presented};
 pub use endpoint::{CharsetSetting, Endpoint, LayoutSetting, ModeSetting, SettingError};
 pub use error::Error;
 pub use freeze::{FileKey, Frozen, Item, Movement, freeze, net_by_currency};
-pub use manifest::{Manifest, Range, Total};
+pub use manifest::{Manifest, Range, Sent, Total};
 pub use prove::{Row, prove, read_rows};
 pub use publish::{Published, Step, publish, read_manifest};

@@ -186,6 +186,28 @@ fn the_manifest_says_what_is_in_the_file() {
 }
 
 #[test]
+fn the_bytes_of_a_file_do_not_depend_on_process_time_or_machine() {
+    let (_, manifest) = build(&endpoint(), &frozen(), &mut unseal, Vec::new()).unwrap();
+    // Changes with the format only: then say so in the changelog, for a rerun would make other bytes.
+    assert_eq!(manifest.sha256.as_str(), "c8631fcf67ee5acc36907be5ca567c0c9643ec87be6bb7cf2bcbc6068859d6f6");
+}
+
+#[test]
+fn a_sent_file_posts_both_directions_of_each_currency_once() {
+    let (_, manifest) = build(&endpoint(), &frozen(), &mut unseal, Vec::new()).unwrap();
+    let sent: Vec<_> = manifest
+        .sent()
+        .unwrap()
+        .iter()
+        .map(|sent| (sent.reference.to_string(), sent.sales.minor(), sent.refunds.minor()))
+        .collect();
+    assert_eq!(
+        sent,
+        [("0022611210000001234500001/EUR".to_owned(), 1750, 300), ("0022611210000001234500001/JPY".to_owned(), 1000, 0)]
+    );
+}
+
+#[test]
 fn a_credit_takes_back_the_presentment_that_it_names() {
     let sale = freeze(&endpoint(), key(1), vec![captured(1, 1, CaptureKind::Sale, 1250, Currency::EUR)]).unwrap();
     let presented = Presented { ard: sale.items[0].ard, kind: CaptureKind::Sale };

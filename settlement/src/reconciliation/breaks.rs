@@ -51,6 +51,27 @@ pub enum Code {
     NetworkTotals,
 }
 
+impl Code {
+    /// All of them.
+    pub const ALL: [Code; 15] = [
+        Code::MissingInClearing,
+        Code::MissingInSwitch,
+        Code::MissingAtIssuer,
+        Code::Amount,
+        Code::Currency,
+        Code::Direction,
+        Code::Duplicate,
+        Code::ReversedButCleared,
+        Code::Early,
+        Code::OpenAtIssuer,
+        Code::ReversedAtIssuer,
+        Code::BeyondApproval,
+        Code::Captured,
+        Code::SettlementDate,
+        Code::NetworkTotals,
+    ];
+}
+
 /// One break.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Break {
@@ -78,5 +99,20 @@ impl std::fmt::Display for Break {
             write!(f, " ard={}", self.ard)?;
         }
         write!(f, ": {one:?} says {says}, {other:?} says {contradicts}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_every_code() {
+        let document = include_str!("../../../docs/clearing.md");
+        let table = document.split("## Reconciliation").nth(1).unwrap();
+        for code in Code::ALL {
+            let word = serde_json::to_value(code).unwrap();
+            assert!(table.contains(&format!("`{}`", word.as_str().unwrap())), "{word}");
+        }
     }
 }

@@ -313,3 +313,81 @@ fn a_reversal_that_is_still_owed_may_stand_either_way() {
     books.issuer[5] = theirs(6, ItemKind::Authorization, 40, 40, false);
     assert_eq!(books.codes(), []);
 }
+
+/// Two hundred payments of all kinds, all books in agreement.
+fn many(random: &mut fastrand::Rng) -> Books {
+    use CaptureKind::{Refund, Sale, Void};
+    let mut books = Books { captures: Vec::new(), ledger: Vec::new(), issuer: Vec::new() };
+    let mut seq = 0;
+    for number in 1..=200i64 {
+        let minor = random.i64(1..100_000);
+        let system = if random.bool() { MessageSystem::Dual } else { MessageSystem::Single };
+        let online = system == MessageSystem::Single;
+        let (kind, capture_kind, issuer_kind) = match (random.u8(0..3), online) {
+            (0, _) => (PaymentKind::Refund, Refund, ItemKind::Refund),
+            (1, true) => (PaymentKind::Authorization, Sale, ItemKind::Completion),
+            (1, false) => (PaymentKind::Authorization, Sale, ItemKind::Authorization),
+            (_, true) => (PaymentKind::Purchase, Sale, ItemKind::Purchase),
+            (_, false) => (PaymentKind::Purchase, Sale, ItemKind::Authorization),
+        };
+        let reversed = random.u8(0..5) == 0;
+        let state = if reversed { State::Reversed } else { State::Captured };
+        let mut item = book(number, kind, system, state, if reversed { 0 } else { minor });
+        item.captures.push(capture(1, capture_kind, minor));
+        if reversed {
+            item.captures.push(capture(2, Void, minor));
+        }
+        books.ledger.push(item);
+        books.issuer.push(theirs(number, issuer_kind, minor, if reversed { 0 } else { minor }, online));
+        for kind in [Some(capture_kind), reversed.then_some(Void)].into_iter().flatten().filter(|_| !online) {
+            seq += 1;
+            let mut captured = captured(seq, number, kind, minor, Currency::EUR);
+            if capture_kind == Refund {
+                captured.facts.processing_code = payments::ProcessingCode::new(b"200000").unwrap();
+            }
+            books.captures.push(captured);
+        }
+    }
+    random.shuffle(&mut books.issuer);
+    books
+}
+
+#[test]
+fn whatever_is_changed_in_one_book_is_found_and_nothing_else_is() {
+    for seed in 0..60 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut books = many(&mut random);
+        let mut cleared = books.cleared();
+        assert_eq!(books.reconcile_with(&cleared).breaks, [], "seed {seed}");
+        let at = random.usize(0..cleared.len());
+        let open: Vec<usize> = (0..books.issuer.len()).filter(|at| books.issuer[*at].state == ItemState::Open).collect();
+        let theirs = open[random.usize(0..open.len())];
+        let changed = match random.u8(0..6) {
+            0 => cleared.remove(at).row.rrn,
+            1 => {
+                cleared.push(cleared[at].clone());
+                cleared[at].row.rrn.clone()
+            }
+            2 => {
+                let amount = cleared[at].row.amount;
+                cleared[at].row.amount = amount.checked_add(Amount::new(1, amount.currency()).unwrap()).unwrap();
+                cleared[at].row.rrn.clone()
+            }
+            3 => books.issuer.remove(theirs).rrn.to_string(),
+            4 => {
+                let item = &mut books.issuer[theirs];
+                (item.approved, item.amount) = (item.approved + 1, item.amount + 1);
+                item.rrn.to_string()
+            }
+            _ => {
+                let item = &mut books.issuer[theirs];
+                (item.amount, item.state, item.reversal_date) = (0, ItemState::Reversed, Some(item.settlement_date));
+                item.rrn.to_string()
+            }
+        };
+        let found = books.reconcile_with(&cleared).breaks;
+        let items: Vec<&Break> = found.iter().filter(|found| found.code != Code::NetworkTotals).collect();
+        assert_eq!(items.len(), 1, "seed {seed}: {found:?}");
+        assert_eq!(items[0].rrn, changed, "seed {seed}");
+    }
+}
