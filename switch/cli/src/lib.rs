@@ -2,6 +2,7 @@
 //! share. They call the rooms of the house; no rule about payments lives here.
 #![forbid(unsafe_code)]
 
+mod books;
 mod demo;
 mod exit;
 mod logging;

@@ -74,6 +74,7 @@ pub(crate) fn write(dir: &Path, plan: &Plan) -> Result<(), Exit> {
         ("registry.toml", registry(plan)),
         ("routes.toml", ROUTES.to_owned()),
         ("risk.toml", RISK.to_owned()),
+        ("clearing.toml", CLEARING.to_owned()),
     ];
     if let Some((name, _)) = files.iter().find(|(name, _)| dir.join(name).exists()) {
         return Err(Exit::new(IO, format!("{} is there already; choose an empty directory", dir.join(name).display())));
@@ -249,4 +250,18 @@ code = "65"
 kind = "velocity"
 count = 200
 window_s = 60
+"#;
+
+const CLEARING: &str = r#"# Where clearing files of dual-message networks go: `switchyard clearing build`.
+directory = "clearing"
+
+[[endpoint]]
+name = "DUAL"
+network = "dual"
+processor = "00000000001"
+reference-bin = "541333"
+forwarder = "00000000001"
+originator = "00000000001"
+country = "DEU"
+mode = "test"
 "#;

@@ -28,4 +28,4 @@ mod socket;
 mod writer;
 
 pub use config::{Config, ConfigError};
-pub use node::{Node, NodeError, Ready, run};
+pub use node::{Node, NodeError, Ready, open_database, open_hsm, open_vault, run};

@@ -124,6 +124,10 @@ pub async fn run(node: Node) -> Result<(), NodeError> {
     };
     tokio::spawn(admin::serve(admin_socket, Arc::clone(&shared), metrics, running.store));
     connect_links(&shared, &config);
+    if let Some(socket) = &ready.database_socket {
+        // Tools that read the record of a running node find it here.
+        std::fs::write(config.data_dir.join("database-socket"), socket.as_os_str().as_encoded_bytes())?;
+    }
     println!("{}", serde_json::json!({ "ready": ready }));
     tracing::info!("ready");
 
@@ -323,7 +327,12 @@ async fn reload(node: &Node, shared: &Shared) {
     }
 }
 
-async fn open_database(config: &Config, unsafe_test: bool) -> Result<Database, NodeError> {
+/// Opens the database of a configuration and brings its schemas up to date. The private cluster is
+/// started where it does not run.
+///
+/// # Errors
+/// [`NodeError::Database`].
+pub async fn open_database(config: &Config, unsafe_test: bool) -> Result<Database, NodeError> {
     let failed = |error: &dyn std::fmt::Display| NodeError::Database(error.to_string());
     let database = match &config.database_url {
         Some(url) => Database::external(url).map_err(|error| failed(&error))?,
@@ -342,7 +351,11 @@ async fn open_database(config: &Config, unsafe_test: bool) -> Result<Database, N
     Ok(database)
 }
 
-async fn open_hsm(config: &Config) -> Result<hsm::Hsm, NodeError> {
+/// Opens the HSM of a configuration.
+///
+/// # Errors
+/// [`NodeError::Hsm`]; [`NodeError::Profile`] when the production profile refuses it.
+pub async fn open_hsm(config: &Config) -> Result<hsm::Hsm, NodeError> {
     let directory = TokenDirectory::prepare(&config.token_dir()).map_err(|error| NodeError::Hsm(error.to_string()))?;
     if !directory.is_active() {
         let (variable, value) = directory.environment();
@@ -361,7 +374,11 @@ async fn open_hsm(config: &Config) -> Result<hsm::Hsm, NodeError> {
     Ok(hsm)
 }
 
-async fn open_vault(config: &Config, hsm: &hsm::Hsm, database: &Database) -> Result<vault::Vault, NodeError> {
+/// Opens the vault of a configuration.
+///
+/// # Errors
+/// [`NodeError::Vault`].
+pub async fn open_vault(config: &Config, hsm: &hsm::Hsm, database: &Database) -> Result<vault::Vault, NodeError> {
     let failed = |error: &dyn std::fmt::Display| NodeError::Vault(error.to_string());
     let kek = config.hsm.kek.parse().map_err(|error| failed(&error))?;
     let (mut client, connection) = database.admin().connect(tokio_postgres::NoTls).await.map_err(|error| failed(&error))?;
