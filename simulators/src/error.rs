@@ -46,6 +46,9 @@ pub enum Error {
     /// The book could not be written or synced. Nothing more is answered after that.
     #[error("the book cannot be written: {0}")]
     Journal(String),
+    /// A task of the simulator panicked: a bug of ours.
+    #[error("a task of the simulator failed: {0}")]
+    Bug(String),
     /// A line of an existing book is not one of ours, so it cannot be continued.
     #[error("{file}: line {line} is not a line of this book")]
     BadBook {

@@ -241,5 +241,5 @@ fn pick(networks: &[(String, u32)], mut drawn: u32) -> String {
 
 /// A task that panicked is a bug; it is told rather than swallowed.
 fn settle(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
-    ended.unwrap_or_else(|fault| Err(Error::Journal(fault.to_string())))
+    ended.unwrap_or_else(|fault| Err(Error::Bug(fault.to_string())))
 }

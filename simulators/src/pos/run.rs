@@ -171,7 +171,7 @@ async fn work(
 fn settle(ended: Option<Result<Result<(), Error>, tokio::task::JoinError>>) -> Result<(), Error> {
     match ended {
         Some(Ok(result)) => result,
-        Some(Err(fault)) => Err(Error::Journal(fault.to_string())),
+        Some(Err(fault)) => Err(Error::Bug(fault.to_string())),
         None => Ok(()),
     }
 }
