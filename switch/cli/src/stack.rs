@@ -50,7 +50,7 @@ pub struct StackOptions {
     pub sockets: u16,
     /// Short timers, or those of production.
     pub short_timers: bool,
-    /// Rules of the dual-message network: `late=300,amount_ends=93` and the like.
+    /// Rules of the dual-message network, inline tables: `{ do = "late", ms = 300, amount_ends = "93" }`.
     pub dual_rules: Vec<String>,
     /// Rules of the single-message network.
     pub single_rules: Vec<String>,
@@ -125,14 +125,14 @@ impl Stack {
                 format!("sync = {}", options.sync),
                 "stop_on_stdin_close = true".to_owned(),
             ];
-            sets.push(format!("rules = [{}]", rules.iter().map(|rule| format!("{rule:?}")).collect::<Vec<_>>().join(", ")));
+            sets.push(format!("rules = [{}]", rules.join(", ")));
             simulator(&options, "issuer", name, &sets, Some(&secrets.json))
         };
         let (mut dual, mut single) = (network("dual", &options.dual_rules)?, network("single", &options.single_rules)?);
         let bank_sets = [
             format!("book = {}", quoted(&options.dir.join("bank.book.ndjson"))),
             "stop_on_stdin_close = true".to_owned(),
-            format!("rules = [{}]", options.bank_rules.iter().map(|rule| format!("{rule:?}")).collect::<Vec<_>>().join(", ")),
+            format!("rules = [{}]", options.bank_rules.join(", ")),
         ];
         let mut bank = simulator(&options, "bank", "bank", &bank_sets, None)?;
         let listening = |process: &mut Process| {
@@ -286,6 +286,14 @@ impl Stack {
         let mut command = Command::new(&self.options.program);
         command.args(words).arg("--config").arg(self.config());
         run_to_end(&name, command, input)
+    }
+
+    /// As [`Stack::command`], with words behind the configuration.
+    pub fn command_with(&self, words: &[&str], more: &[&str]) -> Result<String, StackError> {
+        let name = words.join(" ");
+        let mut command = Command::new(&self.options.program);
+        command.args(words).arg("--config").arg(self.config()).args(more);
+        run_to_end(&name, command, None)
     }
 
     /// Stops the switch by SIGTERM and waits for its end.

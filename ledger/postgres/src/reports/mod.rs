@@ -2,7 +2,9 @@
 //! shows a card beyond its first six and last four digits, and nothing sealed.
 
 mod books;
+mod counters;
 mod history;
 
 pub use books::{AccountLine, StatementLine, TrialLine, balance, statement, trial};
+pub use counters::{ColumnCount, durability_settings, evidence_columns, payments_by_state, wal_syncs};
 pub use history::{AnswerLine, CaptureLine, EntryLine, EventLine, History, HoldLine, JournalLine, LaneLine, history, trace};
