@@ -255,6 +255,8 @@ impl Book {
         item.approved = line.approved;
         item.stands = line.stands;
         item.settlement_date = line.settlement_date;
+        // What was taken back before was taken from an authorization, which no total holds.
+        item.reversal_date = None;
         if self.system == MessageSystem::Single {
             item.captured = true;
             let row = self.totals.entry((item.settlement_date, item.kind, item.currency)).or_default();

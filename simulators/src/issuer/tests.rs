@@ -1,11 +1,13 @@
 //! The issuer in memory: messages in, answers and book lines out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use iso8583::Message;
 use payments::Wall;
 
+use super::book::{Row, RowKey};
 use super::line::{Kind, Line, Note, Record, Standing};
 use super::rules::{Act, Rule};
 use super::{Action, Handled, Issuer, IssuerOptions, MessageSystem, report};
@@ -659,6 +661,46 @@ fn an_item_that_is_reduced_twice_counts_once_among_the_reversed() {
     assert_eq!(reversed, [(0, 0), (1, 850)]);
 }
 
+/// Works the totals out again from the items, as the reader of the report does.
+fn totals_are_those_of_the_items(rig: &Rig) {
+    let mut counted = BTreeMap::<RowKey, Row>::new();
+    for item in rig.issuer.book().items().iter().filter(|item| item.captured) {
+        let row = counted.entry((item.settlement_date, item.kind, item.currency)).or_default();
+        (row.count, row.amount) = (row.count + 1, row.amount + item.approved);
+        if let Some(date) = item.reversal_date.filter(|_| item.stands < item.approved) {
+            let row = counted.entry((date, item.kind, item.currency)).or_default();
+            (row.reversed_count, row.reversed_amount) =
+                (row.reversed_count + 1, row.reversed_amount + item.approved - item.stands);
+        }
+    }
+    let mut kept = rig.issuer.book().totals().clone();
+    kept.retain(|_, row| *row != Row::default());
+    assert_eq!(kept, counted);
+}
+
+#[test]
+fn an_authorization_that_was_reduced_and_then_completed_counts_as_completed() {
+    let mut rig = Rig::new(MessageSystem::Single, |_| {});
+    // Another completion that is reversed the same day: its row must not suffer.
+    for reduced in [false, true] {
+        let request = rig.make(&Step { send: Operation::Authorization, ..Rig::step() });
+        let rrn = rig.ask(&request).str(de::RRN).unwrap().to_owned();
+        if reduced {
+            let reversal = rig.terminal.reversal(&request, true, "", Some(800), rig.now);
+            assert_eq!(rig.code(&reversal), "00");
+        }
+        let completion = rig.terminal.completion(&request, &rrn, "", 700, rig.now);
+        assert_eq!(rig.code(&completion), "00");
+        totals_are_those_of_the_items(&rig);
+        let reversal = rig.reversal(&completion);
+        assert_eq!(rig.code(&reversal), "00");
+        totals_are_those_of_the_items(&rig);
+    }
+    let reversed: Vec<(u64, i64)> =
+        rig.issuer.book().totals().values().map(|row| (row.reversed_count, row.reversed_amount)).collect();
+    assert_eq!(reversed, [(2, 1400)]);
+}
+
 #[test]
 fn the_settlement_date_changes_at_cut_over() {
     let rig = Rig::new(MessageSystem::Dual, |options| options.cut_over = "1200".to_owned());
@@ -709,6 +751,7 @@ fn a_book_that_is_read_back_gives_the_same_answers() {
         again.issuer.replay(&serde_json::from_str(&text).unwrap());
     }
     again.now = rig.now;
+    totals_are_those_of_the_items(&rig);
     assert_eq!(again.report(), rig.report());
     assert!(rig.issuer.book().items().len() > 150 && rig.book.iter().any(|line| line.note == Some(Note::Tombstone)));
     for message in &asked {
