@@ -55,11 +55,7 @@ pub async fn shards(client: &impl GenericClient) -> Result<Vec<Shard>, Error> {
 }
 
 /// Holds a shard's chain against heads that were exported from it and whose signatures were checked.
-pub async fn audit(
-    client: &mut Client,
-    shard: Shard,
-    heads: impl IntoIterator<Item = (BlockNo, Hash)>,
-) -> Result<Audit, Error> {
+pub async fn audit(client: &mut Client, shard: Shard, heads: impl IntoIterator<Item = (BlockNo, Hash)>) -> Result<Audit, Error> {
     let transaction = snapshot(client).await?;
     let mut chain = Chain::open(&transaction, shard).await?;
     let mut verifier = AuditVerifier::new(shard, heads);
@@ -150,7 +146,8 @@ struct Chain<'t> {
 impl<'t> Chain<'t> {
     async fn open(transaction: &'t Transaction<'t>, shard: Shard) -> Result<Self, Error> {
         let number = shard_number(shard).ok_or_else(|| Error::Damaged(format!("shard {}", shard.0)))?;
-        let blocks = "select number, previous, root, hash, epoch, items, at, marks from ledger.block where shard = $1 order by number";
+        let blocks =
+            "select number, previous, root, hash, epoch, items, at, marks from ledger.block where shard = $1 order by number";
         let items = "select block, idx, body from ledger.item where shard = $1 order by block, idx";
         Ok(Self {
             shard,
@@ -170,6 +167,11 @@ impl<'t> Chain<'t> {
         self.orphans(header.number.0, found).await?;
         let mut bodies = Vec::new();
         while let Some(item) = self.items.next_if(|item| item.try_get::<_, i64>(0).ok() == Some(header.number.0)).await? {
+            let idx: i32 = item.try_get(1)?;
+            if usize::try_from(idx) != Ok(bodies.len()) {
+                let place = Place::Item { block: header.number.0, item: bodies.len() };
+                found.add([Finding { place, want: format!("idx {}", bodies.len()), got: format!("idx {idx}") }]);
+            }
             bodies.push(item.try_get(2)?);
         }
         // Marks that cannot be read differ from what they must be.
@@ -180,10 +182,8 @@ impl<'t> Chain<'t> {
     /// Items in front of a block, behind the one before it.
     async fn orphans(&mut self, before: i64, found: &mut Found) -> Result<(), Error> {
         while let Some(item) = self.items.next_if(|item| item.try_get::<_, i64>(0).is_ok_and(|block| block < before)).await? {
-            let place = Place::Item {
-                block: item.try_get(0)?,
-                item: usize::try_from(item.try_get::<_, i32>(1)?).unwrap_or(usize::MAX),
-            };
+            let place =
+                Place::Item { block: item.try_get(0)?, item: usize::try_from(item.try_get::<_, i32>(1)?).unwrap_or(usize::MAX) };
             found.add([Finding { place, want: "a block that it belongs to".into(), got: "none".into() }]);
         }
         Ok(())

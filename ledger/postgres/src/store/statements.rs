@@ -214,10 +214,7 @@ pub(crate) const STATEMENTS: [(Step, &str); 21] = [
         "insert into ledger.outbox (shard, block, number, topic, payment, at, idx)
          select $1, $2, * from unnest($3::int8[], $4::text[], $5::uuid[], $6::timestamptz[], $7::int4[])",
     ),
-    (
-        Step::Items,
-        "insert into ledger.item (shard, block, idx, body) select $1, $2, * from unnest($3::int4[], $4::text[])",
-    ),
+    (Step::Items, "insert into ledger.item (shard, block, idx, body) select $1, $2, * from unnest($3::int4[], $4::text[])"),
 ];
 
 /// What a connection is set to before it writes. Plans are made once and never depend on how full a

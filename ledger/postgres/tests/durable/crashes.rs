@@ -1,6 +1,8 @@
 //! Lost connections, killed servers, late owners: what was acknowledged is there once, what was not
 //! is there once or not at all, and the store can tell which.
 
+use std::future::Future;
+
 use ledger::suite::node;
 use ledger::{Book, CommitError, Fence, Landed, Staged, Store};
 use store::test_support::{TestDatabase, connect};
@@ -12,16 +14,26 @@ use crate::fixture::*;
 use crate::proxy;
 use crate::scratch::Scratch;
 
-/// Waits until a backend of the writer waits for something of this kind. Asks, does not sleep.
-async fn until_waiting(admin: &Client, event: &str) -> i32 {
+/// Waits until so many backends of writers wait for something of this kind. Asks, does not sleep.
+async fn until_waiting(admin: &Client, event: &str, count: usize) -> i32 {
     let text = "select pid from pg_stat_activity
-      where application_name = 'switchyard writer' and datname = current_database() and wait_event = $1 limit 1";
+      where application_name = 'switchyard writer' and datname = current_database() and wait_event = $1";
     loop {
-        if let Some(row) = admin.query_opt(text, &[&event]).await.unwrap() {
-            return row.get(0);
+        let waiting = admin.query(text, &[&event]).await.unwrap();
+        if waiting.len() >= count {
+            return waiting.last().unwrap().get(0);
         }
-        tokio::task::yield_now().await;
     }
+}
+
+/// Makes a commit that takes this claim stand in the middle of its transaction, behind its fence: it
+/// waits to see whether this row becomes one. Until `holder` ends its transaction.
+async fn hold_up(holder: &Client, number: u64) {
+    let text = "insert into ledger.claim (shard, key, body, tombstone, day, block, idx)
+      values ($1, $2, $2, true, '2026-01-01', 0, 0)";
+    let shard = i16::try_from(SHARD.0).unwrap();
+    holder.batch_execute("begin").await.unwrap();
+    holder.execute(text, &[&shard, &&key(number).0[..]]).await.unwrap();
 }
 
 async fn proven(admin: &mut Client) -> u64 {
@@ -126,12 +138,11 @@ async fn a_server_killed_in_the_middle_of_a_commit_is_an_unknown_outcome() {
     for round in 1..=3 {
         let admin = connect(&database.admin()).await.unwrap();
         let staged = stage(&book, &fence, (round * 10..round * 10 + 8).map(begin));
-        // The transaction stands at its last statement, with everything else done.
-        admin.batch_execute("begin; lock table ledger.item in exclusive mode").await.unwrap();
+        hold_up(&admin, round * 10 + 7).await;
         let commit = store.commit(&fence, &staged.batch);
         let watch = connect(&database.admin()).await.unwrap();
         let kill = async {
-            until_waiting(&watch, "relation").await;
+            until_waiting(&watch, "transactionid", 1).await;
             tokio::task::block_in_place(|| cluster.kill9());
         };
         let (outcome, ()) = tokio::join!(commit, kill);
@@ -146,6 +157,17 @@ async fn a_server_killed_in_the_middle_of_a_commit_is_an_unknown_outcome() {
     assert!(matches!(found, ledger::Found::Payments(found) if found.len() == 1));
     let mut admin = connect(&database.admin()).await.unwrap();
     assert_eq!(proven(&mut admin).await, 2 + 3 * 8);
+}
+
+/// Kills the server while a commit is under way: polled once, so that all of it is with the connection.
+async fn commit_and_kill(store: &PgStore, fence: &Fence, staged: &Staged, cluster: &Cluster) -> Result<(), CommitError> {
+    let mut commit = std::pin::pin!(store.commit(fence, &staged.batch));
+    let early = std::future::poll_fn(|context| std::task::Poll::Ready(commit.as_mut().poll(context))).await;
+    tokio::task::block_in_place(|| cluster.kill9());
+    match early {
+        std::task::Poll::Ready(outcome) => outcome.map(drop),
+        std::task::Poll::Pending => commit.await.map(drop),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -164,26 +186,18 @@ async fn acknowledged_batches_survive_a_kill_at_any_moment() {
         loop {
             let size = random.u64(1..32);
             let staged = stage(&book, &fence, (number..number + size).map(begin));
-            let mut commit = Box::pin(store.commit(&fence, &staged.batch));
             let dies = number + size > kill_at;
             let outcome = if dies {
-                // Under way: polled once, so every byte of it is with the connection.
-                let early = futures_util::poll!(commit.as_mut());
-                let killed = tokio::task::block_in_place(|| std::thread::scope(|scope| scope.spawn(|| cluster.kill9()).join()));
-                killed.unwrap();
-                match early {
-                    std::task::Poll::Ready(outcome) => outcome,
-                    std::task::Poll::Pending => commit.await,
-                }
+                commit_and_kill(&store, &fence, &staged, cluster).await
             } else {
-                commit.await
+                store.commit(&fence, &staged.batch).await.map(drop)
             };
             number += size;
             if dies {
                 tokio::task::block_in_place(|| cluster.ensure_running().unwrap());
             }
             match outcome {
-                Ok(_) => acknowledged += size,
+                Ok(()) => acknowledged += size,
                 Err(CommitError::Unknown(_)) => {
                     in_doubt += size;
                     settle(&store, &mut fence, &staged).await;
@@ -210,14 +224,14 @@ async fn a_new_owner_waits_for_a_commit_that_still_runs_and_sees_it() {
     let admin = database.administer().await.unwrap();
     let (fence, snapshot) = store.open(SHARD, ME).await.unwrap();
     let staged = stage(&Book::open(SHARD, &snapshot), &fence, [begin(1)]);
-    holder.batch_execute("begin; lock table ledger.item in exclusive mode").await.unwrap();
+    hold_up(&holder, 1).await;
     let commit = store.commit(&fence, &staged.batch);
     let take = async {
-        until_waiting(&admin, "relation").await;
+        until_waiting(&admin, "transactionid", 1).await;
         let open = elsewhere.open(SHARD, OTHER);
         let release = async {
             // It waits for the row of the epoch, which the commit holds.
-            until_waiting(&admin, "transactionid").await;
+            until_waiting(&admin, "transactionid", 2).await;
             holder.batch_execute("rollback").await.unwrap();
         };
         tokio::join!(open, release).0.unwrap()
@@ -238,10 +252,10 @@ async fn a_commit_whose_caller_went_away_is_resolved_like_any_other() {
     let admin = database.administer().await.unwrap();
     let (mut fence, snapshot) = store.open(SHARD, ME).await.unwrap();
     let staged = stage(&Book::open(SHARD, &snapshot), &fence, [begin(1)]);
-    holder.batch_execute("begin; lock table ledger.item in exclusive mode").await.unwrap();
+    hold_up(&holder, 1).await;
     let gave_up = tokio::select! {
         _ = store.commit(&fence, &staged.batch) => false,
-        _ = until_waiting(&admin, "relation") => true,
+        _ = until_waiting(&admin, "transactionid", 1) => true,
     };
     assert!(gave_up);
     holder.batch_execute("rollback").await.unwrap();
@@ -264,10 +278,12 @@ async fn a_cancelled_wait_for_the_standby_is_an_unknown_outcome() {
     admin.batch_execute("set synchronous_commit = local").await.unwrap();
     admin.batch_execute(&standby("nobody")).await.unwrap();
     admin.batch_execute("select pg_reload_conf()").await.unwrap();
-    while admin.query_one("select current_setting('synchronous_standby_names')", &[]).await.unwrap().get::<_, &str>(0) != "nobody" {}
+    while admin.query_one("select current_setting('synchronous_standby_names')", &[]).await.unwrap().get::<_, &str>(0) != "nobody"
+    {
+    }
     let staged = stage(&Book::open(SHARD, &snapshot), &fence, [begin(1)]);
     let cancel = async {
-        let writer = until_waiting(&admin, "SyncRep").await;
+        let writer = until_waiting(&admin, "SyncRep", 1).await;
         admin.query_one("select pg_cancel_backend($1)", &[&writer]).await.unwrap();
     };
     let (outcome, ()) = tokio::join!(store.commit(&fence, &staged.batch), cancel);
