@@ -125,7 +125,12 @@ fn journal(
     Journal { number: 0, kind, date, payment, lines: vec![line(debit, Side::Debit), line(credit, Side::Credit)] }
 }
 
-/// Joins the parts of a code. Identities are bounded so that the longest code fits.
+/// Joins the parts of a code. Identities are bounded so that the longest code fits. Only the last
+/// part may hold a slash, or two parties could share an account: such a code comes out empty, and the
+/// book refuses a journal on it.
 fn code(parts: &[&str]) -> AccountCode {
-    Text::new(&parts.join("/")).unwrap_or_default()
+    match parts.split_last() {
+        Some((_, before)) if before.iter().all(|part| !part.contains('/')) => Text::new(&parts.join("/")).unwrap_or_default(),
+        _ => AccountCode::EMPTY,
+    }
 }

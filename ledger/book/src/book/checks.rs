@@ -45,7 +45,8 @@ fn payment(trial: &mut Trial<'_>, command: &Command) -> Result<(), Refusal> {
         None => return item.map_or(Ok(()), |item| Err(Refusal::Illegal(item.payment))),
         Some(PaymentWrite::Open { facts, cause, standing }) => {
             let id = facts.id;
-            if standing.version != 1 || trial.payment(&id).is_some() {
+            let known = trial.payment(&id).cloned().unwrap_or_default();
+            if standing.version != 1 || known.standing.is_some() {
                 return Err(Refusal::Version(id));
             }
             lifecycle(id, Some(facts.kind), Before::Nothing, *cause, standing.state)?;
@@ -54,8 +55,8 @@ fn payment(trial: &mut Trial<'_>, command: &Command) -> Result<(), Refusal> {
                 kind: Some(facts.kind),
                 currency: Some(facts.amount.currency()),
                 lane_items: Some(0),
-                hold: HoldKnown::None,
-                ..Known::default()
+                hold: if known.hold == HoldKnown::Unknown { HoldKnown::None } else { known.hold },
+                ..known
             };
             (id, standing, fresh)
         }

@@ -54,6 +54,10 @@ pub struct Staged {
     pub batch: Batch,
     /// What was refused, and why.
     pub refused: Vec<(Seq, Refusal)>,
+    /// The commands that the book refused, each with its place among all.
+    left_out: Vec<(usize, Seq, Command)>,
+    /// What the store refused so far.
+    by_store: Vec<(Seq, Refusal)>,
     /// What the book becomes when the batch lands.
     changes: Layer,
 }
@@ -93,8 +97,8 @@ impl Book {
     pub fn stage(&self, fence: &Fence, commands: Vec<(Seq, Command)>) -> Staged {
         let mut changes = Layer::over(&self.base);
         let mut items = Vec::with_capacity(commands.len());
-        let mut refused = Vec::new();
-        for (seq, mut command) in commands {
+        let (mut refused, mut left_out) = (Vec::new(), Vec::new());
+        for (place, (seq, mut command)) in commands.into_iter().enumerate() {
             let mut trial = Trial::new(&self.base, &changes);
             match checks::check(&mut trial, &mut command) {
                 Ok((body, entries)) => {
@@ -102,28 +106,38 @@ impl Book {
                     changes.absorb(mine);
                     items.push(Item { seq, body, command, entries });
                 }
-                Err(why) => refused.push((seq, why)),
+                Err(why) => {
+                    refused.push((seq, why));
+                    left_out.push((place, seq, command));
+                }
             }
         }
-        Staged { batch: self.build(fence, items, &changes), refused, changes }
+        Staged { batch: self.build(fence, items, &changes), refused, left_out, by_store: Vec::new(), changes }
     }
 
-    /// The block again without the item that the store refused: the others are checked and numbered
-    /// anew, since they may have built on it. An item that does not exist changes nothing.
+    /// The block again without the item that the store refused. All others are checked and numbered
+    /// anew, those that the book had refused too: each may have stood or fallen with that item. An
+    /// item that does not exist changes nothing.
     pub fn without(&self, fence: &Fence, staged: Staged, item: usize, why: Refusal) -> Staged {
-        let mut refused = staged.refused;
-        let mut commands = Vec::with_capacity(staged.batch.items.len());
-        for (index, kept) in staged.batch.items.into_iter().enumerate() {
-            if index == item {
-                refused.push((kept.seq, why));
-            } else {
-                commands.push((kept.seq, kept.command));
+        let mut by_store = staged.by_store;
+        let mut passed = staged.batch.items.into_iter().enumerate();
+        let mut left_out = staged.left_out.into_iter().peekable();
+        let mut commands = Vec::new();
+        for place in 0.. {
+            if let Some((_, seq, command)) = left_out.next_if(|(at, ..)| *at == place) {
+                commands.push((seq, command));
+                continue;
+            }
+            match passed.next() {
+                Some((index, refused)) if index == item => by_store.push((refused.seq, why)),
+                Some((_, kept)) => commands.push((kept.seq, kept.command)),
+                None => break,
             }
         }
         let mut again = self.stage(fence, commands);
-        refused.append(&mut again.refused);
-        refused.sort_by_key(|(seq, _)| *seq);
-        Staged { refused, ..again }
+        again.refused.extend(by_store.iter().copied());
+        again.refused.sort_by_key(|(seq, _)| *seq);
+        Staged { by_store, ..again }
     }
 
     /// Takes over what a batch changes, once it is durable.

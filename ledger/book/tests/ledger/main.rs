@@ -1,5 +1,8 @@
 //! The book, the memory store and the proof, from outside.
 
+mod book;
+mod model;
+mod postings;
 mod proof;
 mod store_laws;
 
