@@ -36,6 +36,10 @@ impl TokenDirectory {
         }
         let directory = Self { root };
         let store = directory.root.join("tokens");
+        // Ours alone from `root` down; what lies above belongs to others too (the database's account).
+        if let Some(above) = directory.root.parent() {
+            fs::create_dir_all(above).map_err(|error| problem(above, &error))?;
+        }
         DirBuilder::new().recursive(true).mode(0o700).create(&store).map_err(|error| problem(&store, &error))?;
         let text = format!(
             "# Written by switchyard; removed lines come back.\n\

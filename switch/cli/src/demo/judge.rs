@@ -8,7 +8,7 @@ use std::path::Path;
 use ledger::CaptureKind;
 use payments::State;
 use serde::Deserialize;
-use settlement::reconciliation::BookItem;
+use settlement::reconciliation::{BookItem, Report};
 
 /// A line of the terminals' book, as far as it is judged.
 #[derive(Debug, Clone, Deserialize)]
@@ -105,8 +105,18 @@ pub(super) fn compare(seen: &[Seen], books: &[BookItem]) -> Verdict {
     verdict
 }
 
+/// How many items stand at an issuer: open ones, less those that a clearing credit took back.
+pub(super) fn standing_at_issuer(report: &Report, books: &[BookItem]) -> usize {
+    let credited = |rrn: &str| {
+        books
+            .iter()
+            .any(|item| item.rrn.as_str() == rrn && item.captures.iter().any(|capture| capture.kind == CaptureKind::Credit))
+    };
+    report.items.iter().filter(|item| item.amount > 0 && !credited(item.rrn.as_str())).count()
+}
+
 /// What stands of a payment for its cardholder, minor units.
-fn standing(item: &BookItem) -> i64 {
+pub(super) fn standing(item: &BookItem) -> i64 {
     match item.state {
         State::Approved => item.approved,
         State::Captured => item

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use payments::LinkId;
+use payments::outgoing::MessageSystem;
 use serde_json::{Value, json};
 use settlement::reconciliation::{BookItem, Cleared, Report, reconcile};
 use settlement::record::{read_book, reconcile_network};
@@ -78,6 +79,7 @@ pub(super) fn books(steps: &mut Steps, config: &Path, dir: &Path, reports: &[Pat
         let mut client = books.connect().await?;
         let directory = config.with_file_name("clearing");
         let mut everything = Vec::new();
+        let mut standing = Vec::new();
         let mut breaks = 0;
         for (name, report) in ["dual", "single"].iter().zip(reports) {
             let network = LinkId::new(name).or_exit(IO)?;
@@ -93,6 +95,7 @@ pub(super) fn books(steps: &mut Steps, config: &Path, dir: &Path, reports: &[Pat
             tx.rollback().await.or_exit(UNAVAILABLE)?;
             let report = Report::read(source()?).or_exit(CHECK)?;
             plant(steps, name, &items, &report);
+            standing.push((*name, judge::standing_at_issuer(&report, &items)));
             everything.extend(items);
         }
         steps.fact("breaks", breaks);
@@ -110,6 +113,15 @@ pub(super) fn books(steps: &mut Steps, config: &Path, dir: &Path, reports: &[Pat
             verdict.differences.is_empty(),
         );
         verdict.differences.iter().take(10).for_each(|difference| steps.say(difference));
+        for (network, at_issuer) in standing {
+            let at_terminals = seen.iter().filter(|one| one.network == network && one.stands > 0 && one.kind != "balance").count();
+            let system = if network == "dual" { MessageSystem::Dual } else { MessageSystem::Single };
+            let in_ledger = everything.iter().filter(|item| item.system == system && judge::standing(item) > 0).count();
+            steps.check(
+                format!("{network}: payments that stand: {at_terminals} at terminals, {in_ledger} in the ledger, {at_issuer} at the issuer"),
+                at_terminals > 0 && at_terminals == in_ledger && in_ledger == at_issuer,
+            );
+        }
         for kind in ["purchase", "refund", "authorization", "balance"] {
             let count: u64 = verdict.by_kind.get(kind).into_iter().flatten().map(|(_, count)| count).sum();
             steps.population(&format!("{kind} rows at the terminals"), count);

@@ -36,7 +36,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Exit> {
         faults: arguments.faults,
         end_with_stdin: arguments.end_with_stdin,
     };
-    let done = token::runtime()?.block_on(switch::run(node));
+    let runtime = token::runtime()?;
+    let done = runtime.block_on(switch::run(node));
+    // Standard input is read by a thread that cannot be woken; nothing else is left to wait for.
+    runtime.shutdown_background();
     done.map_err(|error| {
         let code = match &error {
             NodeError::Config(_) | NodeError::Profile(_) | NodeError::Listen { .. } => CONFIG,
