@@ -99,3 +99,60 @@ fn subtree(leaves: &[[u8; 32]]) -> [u8; 32] {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Roots of the reference tree of Certificate Transparency, after 1 to 8 leaves.
+    const ROOTS: [&str; 8] = [
+        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+        "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+        "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+        "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+        "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+        "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+        "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+    ];
+
+    #[test]
+    fn roots_are_those_of_rfc_6962() {
+        let leaves: [&[u8]; 8] = [b"", b"\x00", b"\x10", b" !", b"01", b"@ABC", b"PQRSTUVW", b"`abcdefghijklmno"];
+        for (count, root) in (1..).zip(ROOTS) {
+            assert_eq!(merkle_root(leaves.iter().copied().take(count)).to_string(), root);
+        }
+        let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(merkle_root([]).to_string(), nothing);
+    }
+
+    #[test]
+    fn a_node_does_not_pass_as_a_leaf() {
+        let (a, b) = (merkle_root([&b"a"[..]]), merkle_root([&b"b"[..]]));
+        let joined = [&a.0[..], &b.0[..]].concat();
+        assert_ne!(merkle_root([&joined[..]]), merkle_root([&b"a"[..], &b"b"[..]]));
+    }
+
+    #[test]
+    fn every_field_of_a_header_is_in_its_hash() {
+        let header = BlockHeader {
+            shard: Shard(1),
+            number: BlockNo(2),
+            previous: Hash([3; 32]),
+            root: Hash([4; 32]),
+            items: 5,
+            epoch: 6,
+            at: Wall(7),
+        };
+        let others = [
+            BlockHeader { shard: Shard(0), ..header },
+            BlockHeader { number: BlockNo(0), ..header },
+            BlockHeader { previous: Hash::GENESIS, ..header },
+            BlockHeader { root: Hash::GENESIS, ..header },
+            BlockHeader { items: 0, ..header },
+            BlockHeader { epoch: 0, ..header },
+            BlockHeader { at: Wall(0), ..header },
+        ];
+        others.into_iter().for_each(|other| assert_ne!(other.hash(), header.hash(), "{other:?}"));
+    }
+}

@@ -101,3 +101,67 @@ impl fmt::Debug for BodyHash {
         f.write_str(&hex::encode(self.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use payments::{Currency, Text};
+
+    use super::*;
+    use crate::suite::samples::card;
+
+    fn head(change: impl FnOnce(&mut Head)) -> Head {
+        let facts = card(1, crate::PaymentKind::Purchase, Amount::zero(Currency::EUR));
+        let mut head = facts.head.expect("a card has a head");
+        change(&mut head);
+        head
+    }
+
+    fn key(change: impl FnOnce(&mut Head)) -> ClaimKey {
+        ClaimKey::card(&head(change))
+    }
+
+    #[test]
+    fn a_repeat_has_the_key_of_its_original_and_another_class_has_not() {
+        let of = |mti: &'static str| key(|head| head.mti = Text::literal(mti));
+        assert_eq!(of("0200"), of("0201"));
+        assert_eq!(of("0220"), of("0221"));
+        assert_eq!(of("0400"), of("0421"), "all reversals of a transaction mean the same");
+        let classes: std::collections::BTreeSet<_> = ["0100", "0120", "0200", "0220", "0400"].into_iter().map(of).collect();
+        assert_eq!(classes.len(), 5);
+    }
+
+    #[test]
+    fn what_devices_make_anew_is_not_in_the_key_and_what_tells_requests_apart_is() {
+        let same = key(|_| {});
+        assert_eq!(same, key(|head| head.transmission = None));
+        assert_eq!(same, key(|head| head.rrn = payments::Rrn::new(b"000000000009").ok()));
+        let changes: [fn(&mut Head); 6] = [
+            |head| head.acquirer = Text::literal("OTHER"),
+            |head| head.institution = Text::literal("2"),
+            |head| head.terminal = Text::literal("OTHER"),
+            |head| head.merchant = Text::literal("OTHER"),
+            |head| head.stan = payments::Stan::new(77).expect("a STAN"),
+            |head| head.local = payments::Wall(0).local(),
+        ];
+        changes.into_iter().for_each(|change| assert_ne!(same, key(change)));
+    }
+
+    #[test]
+    fn a_reversal_finds_the_key_of_its_original() {
+        let original = head(|_| {});
+        let reversal = head(|head| {
+            head.mti = Text::literal("0420");
+            head.stan = payments::Stan::new(999).expect("a STAN");
+        });
+        let found = ClaimKey::of_original(&reversal, &original.mti, original.stan, original.local);
+        assert_eq!(found, ClaimKey::card(&original));
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let split = |acquirer, institution| {
+            key(|head| (head.acquirer, head.institution) = (Text::literal(acquirer), Text::literal(institution)))
+        };
+        assert_ne!(split("AB", "1"), split("A", "B1"));
+    }
+}

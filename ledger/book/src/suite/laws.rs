@@ -60,6 +60,10 @@ pub async fn commands_come_back(store: &impl Store, shard: Shard) {
     let found = claim(store, shard, 1).await.expect("the claim");
     assert_eq!(found.answer, answer, "the answer for repeats");
     assert_eq!(found.payment.map(|payment| payment.standing), Some(standing));
+    // A reversal also ends the claim of its original: what repeats of that get is the later answer.
+    let later = payments::Answer::code(payments::ResponseCode::NO_ACTION);
+    writer.must(vec![Command { answers: vec![(facts.claim, later.clone())], ..Command::at(facts.accepted) }]).await;
+    assert_eq!(claim(store, shard, 1).await.expect("the claim").answer, Some(later));
 
     // A transfer has no header, no card, and text outside ASCII.
     let transfer = transfer(2, 0, euro(300));

@@ -134,9 +134,12 @@ struct Step {
     claim: Option<u32>,
     payment: Option<Change>,
     item: Option<(CaptureKind, i64, bool)>,
-    journals: Vec<(JournalKind, Vec<(usize, bool, i64, bool)>)>,
+    journals: Vec<(JournalKind, Vec<Entry>)>,
     hold: Option<(u32, usize, i64, bool)>,
 }
+
+/// Account, whether a debit, minor units, whether in euro.
+type Entry = (usize, bool, i64, bool);
 
 #[derive(Debug, Clone)]
 struct Change {
@@ -163,7 +166,7 @@ fn minor() -> impl Strategy<Value = i64> {
     prop_oneof![8 => 1i64..500, 1 => Just(0i64), 1 => Just(i64::MAX), 1 => Just(i64::MAX / 2), 1 => Just(i64::MAX - 1)]
 }
 
-fn journal() -> impl Strategy<Value = (JournalKind, Vec<(usize, bool, i64, bool)>)> {
+fn journal() -> impl Strategy<Value = (JournalKind, Vec<Entry>)> {
     let kind = prop_oneof![4 => Just(JournalKind::Deposit), 1 => Just(JournalKind::Exposure)];
     let pair = || {
         (0..3usize, 0..3usize, minor(), any::<bool>())
@@ -253,7 +256,7 @@ fn command(model: &Model, step: &Step) -> Command {
         .journals
         .iter()
         .map(|(kind, lines)| {
-            let line = |(at, debit, minor, is_euro): &(usize, bool, i64, bool)| Line {
+            let line = |(at, debit, minor, is_euro): &Entry| Line {
                 account: accounts(*at),
                 side: if *debit { Side::Debit } else { Side::Credit },
                 amount: amount(*minor, if *is_euro { Currency::EUR } else { Currency::JPY }),
