@@ -20,6 +20,8 @@ import wire
 
 UNANSWERED = {"91", "68", "08"}
 NOT_FOUND = {"00", "21", "25"}
+# A refusal of which nothing is kept has no number of its own.
+NOT_KEPT = {"12", "21", "30", "63", "91", "94", "96"}
 ECHOED = ("4", "11", "37", "41")
 
 
@@ -111,10 +113,10 @@ class Run:
         for element in ECHOED:
             if element in fields:
                 self.check(f"echo of DE{element}", answer.get(element) == fields[element], f"{fields[element]!r} came back as {answer.get(element)!r}")
-        if mti[1] in "12":
-            self.check("DE37 is there", len(answer.get("37", "")) == 12, str(answer))
         code = answer.get("39", "")
         self.check("DE39 is there", len(code) == 2, str(answer))
+        if mti[1] in "12" and code not in NOT_KEPT:
+            self.check("DE37 is there", len(answer.get("37", "")) == 12, str(answer))
         if code in wire.APPROVED and mti[1] in "12" and mti[2] == "0":
             self.check("DE38 with an approval", len(answer.get("38", "")) == 6, str(answer))
         return answer
@@ -323,7 +325,9 @@ class Run:
         entry = self.enter("purchase", card, amount, self.exchange(terminal, "0200", fields), "00")
         stands = amount // 3
         answer = self.exchange(terminal, "0400", self.reversal_fields(terminal, "0200", fields, stands))
-        if self.check("a partial reversal is accepted", answer.get("39") == "00", str(answer)):
+        if self.chosen.no_partial_reversals:
+            self.check("a partial reversal is refused", answer.get("39") == "12", str(answer))
+        elif self.check("a partial reversal is accepted", answer.get("39") == "00", str(answer)):
             entry.update(stands=stands)
 
     def format_error(self):
@@ -390,6 +394,7 @@ def main():
     options.add_argument("--payments", type=int, default=40)
     options.add_argument("--rounds", type=int, default=3, help="of each special scenario")
     options.add_argument("--burst", type=int, default=20, help="in flight at once")
+    options.add_argument("--no-partial-reversals", action="store_true", help="the link takes none: DE95 is refused and changes nothing")
     options.add_argument("--silent", type=int, default=0, help="payments whose answer the issuer keeps to itself")
     options.add_argument("--max-amount", type=int, default=50_000, help="minor units")
     options.add_argument("--timeout", type=float, default=30.0, help="seconds that the terminal waits")

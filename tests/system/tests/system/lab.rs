@@ -151,7 +151,7 @@ acquirer = "ACQ1"
         }
         let mut registry = format!(
             "[[acquirer]]\nid = \"ACQ1\"\ninstitution = \"00000000001\"\n[[merchant]]\nid = \"{MERCHANT}\"\nacquirer = \"ACQ1\"\n\
-             category = \"5411\"\nname = \"CORNER SHOP\"\ncity = \"BERN\"\ncountry = \"CH\"\ncurrency = \"EUR\"\n"
+             category = \"5411\"\nname = \"CORNER SHOP\"\ncity = \"BERN\"\ncountry = \"CH\"\ncurrency = 978\n"
         );
         for Terminal { id, tpk, tak } in &self.terminals {
             let low = id.to_lowercase();

@@ -61,7 +61,7 @@ fn python_terminals_and_issuers_agree_through_the_switch() {
     let mut command = python();
     let address = ready["listeners"]["pos"].as_str().expect("an address");
     command.args(["client.py", "--connect", address, "--seed", &seed, "--merchant", MERCHANT]).args(&prefixes);
-    command.args(["--payments", "120", "--silent", SILENT]);
+    command.args(["--payments", "120", "--silent", SILENT, "--no-partial-reversals"]);
     let mut client = Talker::start("client", &mut command);
     let keys: serde_json::Map<String, Value> = lab
         .terminals
