@@ -13,7 +13,7 @@ create function ledger.cause_name(cause int2) returns text language sql immutabl
     when 1 then 'accepted' when 2 then 'approval' when 3 then 'capture' when 4 then 'decline' when 5 then 'own-decline'
     when 6 then 'not-sent' when 7 then 'timeout' when 8 then 'recovery' when 9 then 'late' when 10 then 'acquirer-reversal'
     when 11 then 'completion' when 12 then 'reversal-acknowledged' when 13 then 'clearing-credit' when 14 then 'dead-letter'
-    when 15 then 'late-approval' when 16 then 'advice-acknowledged' end
+    when 15 then 'late-approval' when 16 then 'advice-acknowledged' when 17 then 'rerouted' end
 $$;
 
 create view ledger.payment_v1 as

@@ -34,6 +34,12 @@ const SLOTS: u32 = 64;
 /// Begins the name of every database that may be removed.
 const PREFIX: &str = "switchyard_test_";
 
+/// Begins the name of every template.
+const TEMPLATE: &str = "switchyard_template_";
+
+/// How many templates may stay.
+const MOST_TEMPLATES: i64 = 12;
+
 /// A database of its own for one test.
 #[derive(Debug)]
 pub struct TestDatabase {
@@ -56,7 +62,7 @@ impl TestDatabase {
         let template = template(server, schemas).await?;
         let name = format!("{PREFIX}{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let (client, driver) = administer(server).await?;
-        // A process before us may have had our number.
+        // A process before us may have had our number on a server that is not our own.
         client.batch_execute(&format!("drop database if exists {name} with (force)")).await?;
         client.batch_execute(&format!("create database {name} template {template}")).await?;
         drop(client);
@@ -130,7 +136,12 @@ async fn server() -> Result<&'static Server, Error> {
         })
     };
     let started = tokio::task::spawn_blocking(start).await.map_err(|why| Error::Unavailable(why.to_string()))?;
-    started.as_ref().map_err(Clone::clone)
+    let server = started.as_ref().map_err(Clone::clone)?;
+    if let Server::Own(_) = server {
+        static CLEAN: tokio::sync::OnceCell<()> = tokio::sync::OnceCell::const_new();
+        CLEAN.get_or_try_init(|| remove_old(server)).await?;
+    }
+    Ok(server)
 }
 
 /// Takes the first place that no other test process has.
@@ -148,20 +159,17 @@ fn start_own() -> Result<Cluster, Error> {
     Err(last)
 }
 
-/// The template with these schemas, made when it is not there. Databases that tests left behind go.
+/// The template with these schemas, made when it is not there.
 async fn template(server: &Server, schemas: &[Schema]) -> Result<String, Error> {
     let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
     let texts = schemas.iter().flat_map(|schema| schema.migrations.iter().flat_map(|(name, text)| [*name, *text]));
     let hash = texts.flat_map(str::bytes).fold(0xCBF2_9CE4_8422_2325, fold);
-    let name = format!("switchyard_template_{hash:016x}");
+    let name = format!("{TEMPLATE}{hash:016x}");
     let (client, driver) = administer(server).await?;
     // One at a time, between processes too where they share a server; ends with the session.
     client.batch_execute("select pg_advisory_lock(7246189050123772)").await?;
     let there = client.query_opt("select 1 from pg_database where datname = $1", &[&name]).await?;
     if there.is_none() {
-        if let Server::Own(_) = server {
-            remove_old(&client).await?;
-        }
         // Under another name until it is whole.
         let half = format!("{name}_new");
         client.batch_execute(&format!("drop database if exists {half} with (force)")).await?;
@@ -174,11 +182,16 @@ async fn template(server: &Server, schemas: &[Schema]) -> Result<String, Error> 
     Ok(name)
 }
 
-/// Removes what runs with other migrations left behind.
-async fn remove_old(client: &Client) -> Result<(), Error> {
-    let text = "select datname from pg_database where starts_with(datname, $1) or starts_with(datname, 'switchyard_template_')";
-    for row in client.query(text, &[&PREFIX]).await? {
+/// Removes what test processes before us left on the server that is now ours: their databases, and
+/// the templates once there are many, since each edit of a migration makes another one.
+async fn remove_old(server: &Server) -> Result<(), Error> {
+    let (client, driver) = administer(server).await?;
+    let text = "select datname::text from pg_database where starts_with(datname, $1)
+      or (starts_with(datname, $2) and (select count(*) from pg_database where starts_with(datname, $2)) > $3)";
+    for row in client.query(text, &[&PREFIX, &TEMPLATE, &MOST_TEMPLATES]).await? {
         client.batch_execute(&format!("drop database if exists {} with (force)", row.get::<_, &str>(0))).await?;
     }
+    drop(client);
+    let _ = driver.await;
     Ok(())
 }

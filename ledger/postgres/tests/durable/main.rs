@@ -10,4 +10,5 @@ mod fixture;
 mod laws;
 mod proof;
 mod proxy;
+mod reports;
 mod scratch;
