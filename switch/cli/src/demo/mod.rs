@@ -238,6 +238,8 @@ fn late_reversal() -> Vec<String> {
         format!("given = [{{ name = \"late-reversal\", step = [{}, {}] }}]", step("dual", 3), step("single", 4)),
         "fleet.terminal.timer_ms = 6000".to_owned(),
         "fleet.terminals = [\"TERM0004\"]".to_owned(),
+        // Its references are made by the switch, as for terminals that have none.
+        "fleet.terminal.send_rrn = false".to_owned(),
     ]
 }
 
@@ -338,6 +340,7 @@ fn load(steps: &mut Steps, stack: &Stack, rate: u32, seconds: u32) -> Result<(),
         "warm_up_seconds = 2".to_owned(),
         format!("fleet.log = {:?}", stack.options.dir.join("load.book.ndjson").display().to_string()),
         "fleet.sync = false".to_owned(),
+        "fleet.terminal.send_rrn = false".to_owned(),
     ];
     let process: Process = stack.start_load("load", &sets).or_exit(UNAVAILABLE)?;
     let (_, summary) = process.wait(Duration::from_secs(u64::from(seconds) + 120)).or_exit(UNAVAILABLE)?;

@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use payments::LinkId;
 use payments::outgoing::MessageSystem;
+use payments::{BusinessDate, LinkId, State};
 use serde_json::{Value, json};
-use settlement::reconciliation::{BookItem, Cleared, Report, reconcile};
+use settlement::reconciliation::{BookCapture, BookItem, Cleared, Report, reconcile};
 use settlement::record::{read_book, reconcile_network};
 
 use super::judge;
@@ -78,6 +78,8 @@ pub(super) fn books(steps: &mut Steps, config: &Path, dir: &Path, reports: &[Pat
         let books = Books::open(config).await?;
         let mut client = books.connect().await?;
         let directory = config.with_file_name("clearing");
+        let (cleared, last) = crate::verbs::clearing::cleared(config)?;
+        let through = last.ok_or_else(|| Exit::new(CHECK, "no clearing file was published"))?;
         let mut everything = Vec::new();
         let mut standing = Vec::new();
         let mut breaks = 0;
@@ -94,7 +96,7 @@ pub(super) fn books(steps: &mut Steps, config: &Path, dir: &Path, reports: &[Pat
             let items = read_book(&tx, &network).await.or_exit(UNAVAILABLE)?;
             tx.rollback().await.or_exit(UNAVAILABLE)?;
             let report = Report::read(source()?).or_exit(CHECK)?;
-            plant(steps, name, &items, &report);
+            plant(steps, name, &cleared, &items, &report, through);
             standing.push((*name, judge::standing_at_issuer(&report, &items)));
             everything.extend(items);
         }
@@ -133,25 +135,38 @@ pub(super) fn books(steps: &mut Steps, config: &Path, dir: &Path, reports: &[Pat
     Ok(())
 }
 
-/// A reconciliation that finds nothing proves nothing: plants a wrong amount and a double capture in
-/// copies of the real books, and must find both.
-fn plant(steps: &mut Steps, name: &str, ledger: &[BookItem], report: &Report) {
-    let through = payments::BusinessDate::from_days(0).unwrap_or_else(|_| payments::Wall(0).date());
-    let nothing: [Cleared; 0] = [];
-    let before = reconcile(&nothing, ledger, report, through).breaks.len();
+/// A reconciliation that finds nothing proves nothing: plants a wrong amount at the issuer, a double
+/// capture in the ledger and a presentment that stands twice in copies of the real books, and must
+/// find each of them.
+fn plant(steps: &mut Steps, name: &str, cleared: &[Cleared], ledger: &[BookItem], report: &Report, through: BusinessDate) {
+    let find = |cleared: &[Cleared], ledger: &[BookItem], report: &Report| {
+        let found = reconcile(cleared, ledger, report, through).breaks;
+        let codes: std::collections::BTreeSet<String> = found.iter().map(|found| format!("{:?}", found.code)).collect();
+        (!codes.is_empty(), codes.into_iter().collect::<Vec<_>>().join(", "))
+    };
+    let cleared = if name == "dual" { cleared } else { &[] };
+    steps.check(format!("{name}: nothing is found before anything is planted"), {
+        reconcile(cleared, ledger, report, through).breaks.is_empty()
+    });
     let mut wrong = report.clone();
     if let Some(item) = wrong.items.iter_mut().find(|item| item.amount > 0) {
         item.amount += 1;
         item.approved += 1;
     }
-    let found = reconcile(&nothing, ledger, &wrong, through).breaks.len();
-    steps.check(format!("{name}: a planted wrong amount is found"), found > before);
+    let (found, codes) = find(cleared, ledger, &wrong);
+    steps.check(format!("{name}: a planted wrong amount is found ({codes})"), found);
     let mut doubled = ledger.to_vec();
-    if let Some(item) = doubled.iter_mut().find(|item| !item.captures.is_empty())
+    let captured = doubled.iter_mut().find(|item| item.state == State::Captured && item.captures.len() == 1);
+    if let Some(item) = captured
         && let Some(capture) = item.captures.first().copied()
     {
-        item.captures.push(settlement::reconciliation::BookCapture { number: capture.number + 1, ..capture });
+        item.captures.push(BookCapture { number: capture.number + 1, ..capture });
     }
-    let found = reconcile(&nothing, &doubled, report, through).breaks.len();
-    steps.check(format!("{name}: a planted double capture is found"), found > before);
+    let (found, codes) = find(cleared, &doubled, report);
+    steps.check(format!("{name}: a planted double capture is found ({codes})"), found);
+    if let Some(first) = cleared.first() {
+        let twice: Vec<Cleared> = cleared.iter().chain([first]).cloned().collect();
+        steps
+            .check(format!("{name}: a presentment that stands twice is found"), find(&twice, ledger, report, &[Code::Duplicate]));
+    }
 }

@@ -9,6 +9,7 @@ use payments::{BusinessDate, LinkId, Wall};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use settlement::clearing::{Endpoint, read_manifest, read_rows};
+use settlement::reconciliation::Cleared;
 use settlement::record::{publish_day, reconcile_network};
 
 use crate::books::Books;
@@ -174,6 +175,26 @@ pub(crate) fn recon(action: ReconAction) -> Result<(), Exit> {
             Err(Exit::new(CHECK, format!("{} breaks", done.breaks.len())))
         }
     })
+}
+
+/// Every presentment of every published file, and the last business date among them.
+pub(crate) fn cleared(config: &Path) -> Result<(Vec<Cleared>, Option<BusinessDate>), Exit> {
+    let (endpoints, directory) = endpoints(config)?;
+    let (mut cleared, mut last) = (Vec::new(), None);
+    for entry in std::fs::read_dir(&directory).or_exit(IO)? {
+        let mark = entry.or_exit(IO)?.path();
+        if mark.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let Some(manifest) = read_manifest(&mark).or_exit(DATA)? else { continue };
+        let endpoint = endpoints.iter().find(|endpoint| endpoint.name == manifest.endpoint);
+        let endpoint = endpoint.ok_or_else(|| Exit::new(CONFIG, format!("no endpoint is named {}", manifest.endpoint)))?;
+        let data = File::open(mark.with_file_name(&manifest.file)).or_exit(IO)?;
+        let (rows, _) = read_rows(data, endpoint.format()).or_exit(DATA)?;
+        cleared.extend(rows.into_iter().map(|row| Cleared { file: manifest.file.clone(), row }));
+        last = last.max(Some(manifest.business_date));
+    }
+    Ok((cleared, last))
 }
 
 /// The endpoints and the directory of their files.
