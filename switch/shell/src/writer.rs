@@ -16,6 +16,9 @@ use crate::faults::{self, Point};
 /// Commands of one batch at the most: past 256 a batch only adds latency.
 const BATCH: usize = 256;
 
+/// Under the drill `early-ack`: how long a batch is called durable before it is handed to the store.
+const BROKEN_PROMISE: Duration = Duration::from_millis(100);
+
 /// The queue between an engine and its writer. Bounded by what the engine has in flight: each case
 /// has at most one commit under way.
 #[derive(Default)]
@@ -76,17 +79,19 @@ impl<S: Store> Writer<S> {
             let commands = self.queue.take().await;
             let is_a = commands.iter().any(|(_, command)| begins(command));
             let is_b = commands.iter().any(|(_, command)| ends(command));
-            if is_a {
-                faults::reach(Point::BeforeA);
-            }
-            if is_b {
-                faults::reach(Point::BeforeB);
-            }
             metrics::histogram!("switchyard_batch_commands").record(metric(commands.len()));
             let mut staged = self.book.stage(&self.fence, commands);
             let early = faults::early_ack();
             if early {
                 self.report(&staged, !staged.batch.items.is_empty()).await;
+                // A promise broken too shortly to be noticed by anybody would prove nothing.
+                tokio::time::sleep(BROKEN_PROMISE).await;
+            }
+            if is_a {
+                faults::reach(Point::BeforeA);
+            }
+            if is_b {
+                faults::reach(Point::BeforeB);
             }
             let landed = match self.commit(&mut staged).await {
                 Ok(landed) => landed,

@@ -85,10 +85,11 @@ fn demonstrate(arguments: &Arguments, dir: &Path, steps: &mut Steps) -> Result<(
     options.dual_rules = card_rules();
     options.single_rules = card_rules();
     options.bank_rules = vec![
-        r#"{ do = "silent", amount_ends = "91", pending = 1 }"#.to_owned(),
-        r#"{ do = "late", ms = 1500, amount_ends = "92" }"#.to_owned(),
-        r#"{ do = "reject", amount_ends = "93" }"#.to_owned(),
-        r#"{ do = "twice", amount_ends = "94" }"#.to_owned(),
+        r#"{ do = "silent", skip = 3, times = 2, pending = 1 }"#.to_owned(),
+        r#"{ do = "late", ms = 1500, skip = 2, times = 2 }"#.to_owned(),
+        r#"{ do = "reject", skip = 4, times = 3 }"#.to_owned(),
+        r#"{ do = "twice", skip = 6, times = 3 }"#.to_owned(),
+        r#"{ do = "lost", skip = 8, times = 1 }"#.to_owned(),
     ];
     let mut stack = Stack::prepare(options).or_exit(UNAVAILABLE)?;
     let keys = stack.command(&["hsm", "key", "list"], None).or_exit(UNAVAILABLE)?;

@@ -166,7 +166,7 @@ fn plant(steps: &mut Steps, name: &str, cleared: &[Cleared], ledger: &[BookItem]
     steps.check(format!("{name}: a planted double capture is found ({codes})"), found);
     if let Some(first) = cleared.first() {
         let twice: Vec<Cleared> = cleared.iter().chain([first]).cloned().collect();
-        steps
-            .check(format!("{name}: a presentment that stands twice is found"), find(&twice, ledger, report, &[Code::Duplicate]));
+        let (found, codes) = find(&twice, ledger, report);
+        steps.check(format!("{name}: a presentment that stands twice is found ({codes})"), found);
     }
 }
