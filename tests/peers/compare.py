@@ -1,13 +1,16 @@
 """Two books, item by item: what the terminal saw against what the issuer has.
 
-    compare.py TERMINAL.json ISSUER.json...
+    compare.py TERMINAL.json ISSUER.json... [--clearing CHECK.json]
 
 The truth table of the semantics: an approval that stands is open at the issuer, once, for the same amount
 and with the same approval code; a reversed one had its effect taken back once; a decline is absent; what
 the terminal never heard of is absent or was reversed once. And nothing stands at the issuer that no
-terminal knows. Prints one JSON object; exit code 1 if there is a break.
+terminal knows. With what clearing_check.py --items said of
+the clearing file: every capture of a dual-message network is presented once, for what stands, and nothing
+else is. Prints one JSON object; exit code 1 if there is a break.
 """
 
+import argparse
 import json
 import sys
 from collections import Counter
@@ -67,14 +70,42 @@ def compare(terminal, issuers):
     return {"looked": dict(sorted(looked.items())), "breaks": breaks}
 
 
+def cleared(terminal, issuers, items):
+    """The captures of dual-message networks against the presentments of the clearing file."""
+    dual = {item["rrn"] for issuer in issuers if issuer["dual"] for item in issuer["items"]}
+    captures = {
+        entry["rrn"]: entry for entry in terminal
+        if entry["state"] == "open" and entry["kind"] in ("purchase", "completion", "refund") and entry["rrn"] in dual
+    }
+    breaks, seen = [], Counter(item["rrn"] for item in items)
+    for item in items:
+        entry = captures.get(item["rrn"])
+        if entry is None:
+            breaks.append(f"{item['rrn']}: presented, but not a capture of a dual-message network")
+        elif (entry["stands"], entry["approval"], entry["kind"] == "refund") != (item["amount"], item["approval"], item["processing"][:2] == "20"):
+            breaks.append(f"{item['rrn']}: {entry['kind']} of {entry['stands']} presented as {item['processing']} of {item['amount']}")
+    breaks.extend(f"{rrn}: presented {seen[rrn]} times" for rrn in captures if seen[rrn] != 1)
+    if not captures:
+        breaks.append("no capture: the comparison has not been made")
+    return {"captures": len(captures), "presentments": len(items)}, breaks
+
+
 def read(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)
 
 
 def main():
-    terminal, *issuers = (read(path) for path in sys.argv[1:])
-    found = compare(terminal["book"], issuers)
+    options = argparse.ArgumentParser(description="two books, item by item")
+    options.add_argument("terminal")
+    options.add_argument("issuer", nargs="+")
+    options.add_argument("--clearing", help="what clearing_check.py --items printed")
+    chosen = options.parse_args()
+    terminal, issuers = read(chosen.terminal)["book"], [read(path) for path in chosen.issuer]
+    found = compare(terminal, issuers)
+    if chosen.clearing:
+        found["clearing"], breaks = cleared(terminal, issuers, read(chosen.clearing)["items"])
+        found["breaks"] += breaks
     print(json.dumps(found))
     return 1 if found["breaks"] else 0
 

@@ -79,6 +79,17 @@ class TerminalAgainstIssuer(unittest.TestCase):
         self.assertNotEqual(compare.compare(self.client["book"], [twice])["breaks"], [])
 
 
+class Presentments(unittest.TestCase):
+    def test_each_capture_is_presented_once_and_nothing_else(self):
+        entry = {"rrn": "1", "kind": "purchase", "state": "open", "stands": 100, "approval": "A"}
+        book = [entry, {**entry, "rrn": "2", "kind": "authorization"}, {**entry, "rrn": "3", "state": "reversed"}]
+        issuer = {"dual": True, "items": [{"rrn": rrn} for rrn in "123"]}
+        item = {"rrn": "1", "amount": 100, "approval": "A", "processing": "000000"}
+        self.assertEqual(compare.cleared(book, [issuer], [item])[1], [])
+        for wrong in ([], [item, item], [{**item, "amount": 99}], [{**item, "processing": "200000"}], [item, {**item, "rrn": "2"}], [item, {**item, "rrn": "3"}]):
+            self.assertNotEqual(compare.cleared(book, [issuer], wrong)[1], [], wrong)
+
+
 class Wire(unittest.TestCase):
     def test_mac_and_pin_block_agree_with_published_values(self):
         # ISO/IEC 9797-1:2011 annex B: "Now is the time for all ", keys 0123456789ABCDEF and FEDCBA9876543210.

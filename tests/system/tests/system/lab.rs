@@ -162,7 +162,10 @@ acquirer = "ACQ1"
             .expect("a string takes everything");
             writeln!(keys, "tpk tpk-{low} {tpk}\ntak tak-{low} {tak}").expect("a string takes everything");
         }
+        let clearing = "directory = \"clearing\"\n[[endpoint]]\nname = \"DUAL\"\nnetwork = \"dual\"\nprocessor = \"00000000001\"\n\
+                        reference-bin = \"541333\"\nforwarder = \"00000000001\"\noriginator = \"00000000001\"\ncountry = \"CHE\"\nmode = \"test\"\n";
         let files = [
+            ("clearing.toml", clearing.to_owned()),
             ("switchyard.toml", node),
             ("routes.toml", routes),
             ("registry.toml", registry),
@@ -171,16 +174,20 @@ acquirer = "ACQ1"
         for (name, text) in files {
             std::fs::write(self.path(name), text).expect("the folder can be written to");
         }
-        self.hsm(&["hsm", "init"], "");
-        self.hsm(&["hsm", "key", "import"], &keys);
+        self.verb(&["hsm", "init"], &[], "");
+        self.verb(&["hsm", "key", "import"], &[], &keys);
     }
 
-    fn hsm(&self, verb: &[&str], input: &str) {
+    /// Runs a verb on the configuration to its good end; what it printed.
+    pub(crate) fn verb(&self, verb: &[&str], more: &[&str], input: &str) -> String {
         let mut command = Command::new(binary());
-        command.args(verb).arg("--config").arg(self.path("switchyard.toml")).stdin(Stdio::piped()).stdout(Stdio::null());
-        let mut child = command.spawn().expect("switchyard starts");
+        command.args(verb).arg("--config").arg(self.path("switchyard.toml")).args(more);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("switchyard starts");
         child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("switchyard reads");
-        assert!(child.wait().expect("a child can be waited for").success(), "switchyard {verb:?} failed");
+        let output = child.wait_with_output().expect("a child can be waited for");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "switchyard {verb:?} failed: {said}");
+        said
     }
 
     /// `switchyard run`, once it is ready and its links are up; with it where it listens.
@@ -192,9 +199,7 @@ acquirer = "ACQ1"
         let ready = switch.hear()["ready"].clone();
         let admin = ready["admin"].as_str().expect("an address").to_owned();
         until("the links are up", || {
-            let state = ureq::get(format!("http://{admin}/readyz")).call();
-            let text = state.ok().and_then(|mut answer| answer.body_mut().read_to_string().ok());
-            let state: Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+            let state = ask(&admin, "/readyz");
             state["ready"] == json!(true) && state["links_down"] == json!([])
         });
         (switch, ready)
@@ -222,8 +227,15 @@ pub(crate) fn binary() -> PathBuf {
     binary
 }
 
+/// What the admin port says; null where it says nothing that is JSON.
+pub(crate) fn ask(admin: &str, path: &str) -> Value {
+    let answer = ureq::get(format!("http://{admin}{path}")).call();
+    let text = answer.ok().and_then(|mut answer| answer.body_mut().read_to_string().ok());
+    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
 /// Asks until it is so. The bound is for a hang, not for a measurement.
-fn until(what: &str, mut so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !so() {
         assert!(began.elapsed() < Duration::from_secs(60), "{what}: not after a minute");
