@@ -10,6 +10,7 @@ mod process;
 mod server;
 mod settings;
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -140,8 +141,11 @@ impl Cluster {
         let mut command = self.account.command(&self.server.bin.join("postgres"), "INT");
         command.arg("-D").arg(&self.place.data).arg("-c").arg(format!("config_file={}", conf.display()));
         command.stdin(std::process::Stdio::null()).stdout(said).stderr(log);
+        // A group of its own: Ctrl-C at a terminal goes to us alone, and we end it when we have drained.
+        command.process_group(0);
         let process = Process::spawn(command).map_err(|why| Error::io("run", &self.server.bin.join("postgres"), why))?;
         self.wait_until_ready(&process)?;
+        tracing::info!(pid = process.pid(), data = %self.place.base.display(), "PostgreSQL is ready");
         *slot = Some(process);
         Ok(())
     }

@@ -17,6 +17,9 @@ const LONGEST_SOCKET_PATH: usize = 107;
 /// What the server appends to its socket folder.
 const SOCKET_NAME: &str = "/.s.PGSQL.5432";
 
+/// A log that is longer is put aside at the next start.
+const LONGEST_LOG: u64 = 16 << 20;
+
 /// `f_type` of a tmpfs (linux/magic.h).
 const TMPFS: u64 = 0x0102_1994;
 
@@ -72,8 +75,12 @@ impl Place {
         Ok(Self { data: base.join("data"), log: base.join("postgres.log"), socket, base, notices, _lock: lock })
     }
 
-    /// The server's log, for appending.
+    /// The server's log, for appending. A long one becomes `postgres.log.old` first.
     pub(crate) fn open_log(&self) -> Result<File, Error> {
+        if std::fs::metadata(&self.log).is_ok_and(|found| found.len() > LONGEST_LOG) {
+            let old = self.base.join("postgres.log.old");
+            std::fs::rename(&self.log, &old).map_err(|why| Error::io("rename", &self.log, why))?;
+        }
         let options = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.log);
         options.map_err(|why| Error::io("open", &self.log, why))
     }

@@ -128,6 +128,8 @@ impl Store for PgStore {
         let mut link = self.fresh(&mut slot).await?;
         let fence = open::take(&link, shard, number, me).await?;
         let snapshot = open::snapshot(&mut link, shard, number).await?;
+        let (block, open) = (snapshot.head.0.0, snapshot.open.len());
+        tracing::info!(shard = shard.0, epoch = fence.epoch.0, block, open, owed = snapshot.lanes.len(), "shard taken");
         *slot = Some(link);
         Ok((fence, snapshot))
     }
@@ -143,6 +145,13 @@ impl Store for PgStore {
             Err(CommitError::Broken(_)) => "broken",
         };
         metrics::counter!("ledger_commits_total", "outcome" => outcome).increment(1);
+        match &done {
+            Err(CommitError::Unknown(why) | CommitError::Broken(why)) => {
+                tracing::warn!(shard = fence.shard.0, block = batch.header.number.0, outcome, why, "commit");
+            }
+            Err(CommitError::Fenced { by }) => tracing::warn!(shard = fence.shard.0, by = by.0, "fenced out"),
+            Ok(()) | Err(CommitError::Refused { .. }) => {}
+        }
         if done.is_ok() {
             metrics::histogram!("ledger_commit_seconds").record(begun.elapsed().as_secs_f64());
             metrics::counter!("ledger_items_total").increment(u64::try_from(batch.items.len()).unwrap_or(u64::MAX));
@@ -157,6 +166,8 @@ impl Store for PgStore {
         let link = self.fresh(&mut slot).await?;
         let fence = open::retake(&link, fence, number, me).await?;
         let landed = open::landed(&link, &fence, number, batch).await?;
+        let there = landed != Landed::No;
+        tracing::info!(shard = fence.shard.0, epoch = fence.epoch.0, block = batch.header.number.0, there, "outcome resolved");
         *slot = Some(link);
         Ok((fence, landed))
     }

@@ -42,6 +42,11 @@ async fn a_cluster_survives_stop_and_crash_and_belongs_to_one_process() {
     }
     assert_eq!(std::fs::metadata(cluster.socket_dir()).unwrap().mode() & 0o777, 0o700);
 
+    // Ctrl-C at a terminal must not reach it before we have drained.
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", cluster.pid().unwrap())).unwrap();
+    let group = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(2).unwrap().to_owned();
+    assert_eq!(group, cluster.pid().unwrap().to_string());
+
     let again = Cluster::start(options(scratch.path()));
     let by = format!("process {}", std::process::id());
     assert_eq!(again.err(), Some(Error::InUse { path: cluster.data_dir().to_owned(), by }));
@@ -75,6 +80,17 @@ fn a_folder_that_the_server_cannot_enter_is_replaced_and_said() {
     assert!(cluster.notices().iter().any(|notice| notice.contains(&wanted.display().to_string())), "{:?}", cluster.notices());
     cluster.stop();
     std::fs::remove_dir_all(used).unwrap();
+}
+
+#[test]
+fn a_path_that_is_too_long_for_a_socket_gets_one_elsewhere() {
+    let scratch = Scratch::new();
+    let cluster = Cluster::start(options(&scratch.path().join("a".repeat(60)).join("b".repeat(60)))).unwrap();
+    assert!(cluster.data_dir().starts_with(scratch.path()) && !cluster.socket_dir().starts_with(scratch.path()));
+    assert!(cluster.notices().iter().any(|notice| notice.contains("too long")), "{:?}", cluster.notices());
+    let socket = cluster.socket_dir().to_owned();
+    cluster.stop();
+    std::fs::remove_dir(socket).unwrap();
 }
 
 #[test]

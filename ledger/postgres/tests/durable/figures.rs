@@ -69,3 +69,37 @@ async fn figures_of_commits_are_printed() {
     let captured: i64 = admin.query_one(text, &[]).await.unwrap().get(0);
     assert_eq!(u64::try_from(captured).unwrap(), expected);
 }
+
+#[tokio::test]
+async fn a_commit_reads_only_the_rows_that_it_names() {
+    let database = TestDatabase::new(&[LEDGER]).await.unwrap();
+    let store = database.store().await.unwrap();
+    let admin = database.administer().await.unwrap();
+    let (fence, snapshot) = store.open(SHARD, ME).await.unwrap();
+    let mut book = Book::open(SHARD, &snapshot);
+    // From the first batch on, when tables are new and nothing is known about them.
+    const BATCH: u64 = 150;
+    const ROUNDS: u64 = 3;
+    for round in 0..ROUNDS {
+        let numbers = round * BATCH..(round + 1) * BATCH;
+        let changes = numbers.clone().map(|number| if number % 3 == 0 { time_out(number) } else { capture(number) });
+        for commands in [numbers.map(begin).collect::<Vec<_>>(), changes.collect()] {
+            let staged = stage(&book, &fence, commands);
+            store.commit(&fence, &staged.batch).await.unwrap();
+            book.landed(staged);
+        }
+    }
+    // A server process reports what it read at the latest when it ends.
+    drop(store);
+    let writers =
+        "select count(*) from pg_stat_activity where application_name = 'switchyard writer' and datname = current_database()";
+    while admin.query_one(writers, &[]).await.unwrap().get::<_, i64>(0) > 0 {}
+    let text = "select relname::text, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) from pg_stat_user_tables where schemaname = 'ledger'";
+    let (mut looked_at, most) = (0, i64::try_from(3 * BATCH * ROUNDS).unwrap());
+    for row in admin.query(text, &[]).await.unwrap() {
+        let (table, read): (String, i64) = (row.get(0), row.get(1));
+        assert!(read <= most, "{table}: {read} rows read for {} changes", BATCH * ROUNDS);
+        looked_at += i64::from(read > 0);
+    }
+    assert!(looked_at >= 2, "payments and claims must have been read");
+}
