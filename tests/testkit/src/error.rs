@@ -1,0 +1,43 @@
+//! Why a laboratory or a book could not be used. None of them is a finding about money.
+
+use switchyard::stack::StackError;
+
+/// See the module.
+#[derive(Debug, thiserror::Error)]
+pub enum KitError {
+    /// A process of the laboratory.
+    #[error("{0}")]
+    Stack(#[from] StackError),
+    /// A file or directory.
+    #[error("{what}: {why}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// Why it failed.
+        why: std::io::Error,
+    },
+    /// A line of a book that is not one.
+    #[error("{book}, line {line}: {why}")]
+    Book {
+        /// Which book.
+        book: String,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The record of the switch cannot be read.
+    #[error("the record: {0}")]
+    Record(String),
+    /// Something that a drill needs did not happen.
+    #[error("{0}")]
+    Drill(String),
+}
+
+impl KitError {
+    /// For `map_err`: an I/O error with what was being done.
+    pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |why| Self::Io { what, why }
+    }
+}
