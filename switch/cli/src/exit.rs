@@ -13,8 +13,6 @@ pub(crate) const CHECK: u8 = 1;
 pub(crate) const DATA: u8 = 65;
 /// A peer is unavailable.
 pub(crate) const UNAVAILABLE: u8 = 69;
-/// A bug.
-pub(crate) const BUG: u8 = 70;
 /// Input or output failed.
 pub(crate) const IO: u8 = 74;
 /// Bad configuration.

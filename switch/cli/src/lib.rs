@@ -75,6 +75,7 @@ enum Verb {
 
 /// Parses the command line and does what it says.
 pub fn main() -> std::process::ExitCode {
+    quiet_about_closed_pipes();
     let arguments = Arguments::parse();
     let done = match arguments.verb {
         Verb::Demo(arguments) => demo::run(arguments),
@@ -105,4 +106,16 @@ pub fn main() -> std::process::ExitCode {
             std::process::ExitCode::from(code)
         }
     }
+}
+
+/// `switchyard … | head` is no bug: a closed standard output ends the program without a story.
+fn quiet_about_closed_pipes() {
+    let story = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let what = panic.payload().downcast_ref::<String>().map_or("", String::as_str);
+        if what.starts_with("failed printing to stdout") {
+            std::process::exit(i32::from(exit::IO));
+        }
+        story(panic);
+    }));
 }

@@ -571,6 +571,10 @@ impl Engine {
     pub(crate) fn outcome_refused(&mut self, now: Now, id: CaseId, why: Refusal, out: Out<'_>) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         match (&why, &case.body) {
+            // The tombstone was too late: the original came meanwhile. See what became of it.
+            (Refusal::ClaimTaken(taken), Body::Reversal(_) | Body::Enquiry { .. }) if case.claim != Some(*taken) => {
+                self.reload_original(now, id, out);
+            }
             (Refusal::ClaimTaken(_), _) => self.reload_claim(now, id, out),
             (Refusal::Version(_) | Refusal::Duplicate, Body::Reversal(_) | Body::Completion(_)) => {
                 self.reload_original(now, id, out);

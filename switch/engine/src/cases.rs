@@ -102,7 +102,9 @@ pub(crate) enum Body {
     Reversal(Box<Reversal>),
     Completion(Box<Completion>),
     /// Answered from the record; its facts are in the echo.
-    Enquiry,
+    Enquiry {
+        claim: ClaimKey,
+    },
 }
 
 /// Who asked, and what must be echoed.
@@ -191,7 +193,7 @@ impl Engine {
             return None;
         }
         // Reversals and advices are the last to be shed: they free money.
-        let may_be_shed = matches!(arrival.body, Body::Card(_) | Body::Transfer(_) | Body::Enquiry);
+        let may_be_shed = matches!(arrival.body, Body::Card(_) | Body::Transfer(_) | Body::Enquiry { .. });
         let room = if may_be_shed { limits.cases } else { limits.cases.saturating_mul(2) };
         if self.stalled || (self.draining && may_be_shed) {
             self.refuse(now, &arrival, ResponseCode::UNAVAILABLE, "nothing new is taken on", out);
@@ -288,7 +290,7 @@ impl Engine {
         let rrn = record.payment.as_ref().map(|payment| payment.facts.rrn);
         match (record.answer, record.payment.as_ref().map(|payment| payment.standing.state)) {
             (Some(answer), _) => self.end_stored(now, id, &answer, rrn, out),
-            (None, Some(State::Enquiring | State::Sent)) if matches!(case.body, Body::Transfer(_) | Body::Enquiry) => {
+            (None, Some(State::Enquiring | State::Sent)) if matches!(case.body, Body::Transfer(_) | Body::Enquiry { .. }) => {
                 self.end_unclaimed(now, id, &crate::transfer::pending(), out);
             }
             _ => self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "its outcome is being resolved", out),
@@ -312,7 +314,11 @@ impl Engine {
             Some(Body::Transfer(_)) => self.begin_transfer(now, id, out),
             Some(Body::Reversal(_)) => self.begin_reversal(now, id, out),
             Some(Body::Completion(_)) => self.begin_completion(now, id, out),
-            Some(Body::Enquiry) | None => {}
+            Some(Body::Enquiry { claim }) => {
+                let claim = *claim;
+                self.look_up_enquiry(id, claim, out);
+            }
+            None => {}
         }
     }
 

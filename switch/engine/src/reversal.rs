@@ -133,7 +133,7 @@ impl Engine {
     pub(crate) fn on_original(&mut self, now: Now, id: CaseId, found: Found, out: Out<'_>) {
         let Some(case) = self.cases.get(&id) else { return };
         match (&case.body, found) {
-            (Body::Enquiry, Found::Claim(record)) => self.answer_enquiry(now, id, record, out),
+            (Body::Enquiry { .. }, Found::Claim(record)) => self.answer_enquiry(now, id, record, out),
             (Body::Completion(_), Found::Payments(payments)) => self.complete_found(now, id, payments, out),
             (Body::Reversal(_), Found::Claim(None)) => self.plant_tombstone(now, id, out),
             (Body::Reversal(_), Found::Claim(Some(record))) => match record.payment {

@@ -306,12 +306,17 @@ impl Engine {
             claim: None,
             hash: BodyHash([0; 16]),
             repeat: false,
-            body: Body::Enquiry,
+            body: Body::Enquiry { claim },
         };
         let Some(id) = self.admit(now, arrival, out) else { return };
         if in_flight {
             return self.end_unclaimed(now, id, &pending(), out);
         }
+        self.look_up_enquiry(id, claim, out);
+    }
+
+    /// Reads what the record has about the transfer that is asked about.
+    pub(crate) fn look_up_enquiry(&mut self, id: CaseId, claim: ClaimKey, out: Out<'_>) {
         if let Some(case) = self.cases.get_mut(&id) {
             case.stage = Stage::LoadingOriginal;
         }
@@ -325,8 +330,22 @@ impl Engine {
                 Some(answer) => self.end_stored(now, id, &answer, None, out),
                 None => self.end_unclaimed(now, id, &pending(), out),
             },
-            None => self.end_unclaimed(now, id, &rejected(ResponseCode::NOT_FOUND, "NOOR"), out),
+            None => self.forbid_late_transfer(now, id, out),
         }
+    }
+
+    /// "No original received" is a promise: should the pacs.008 still be on its way, it must not be
+    /// executed any more. A tombstone under its claim keeps the promise.
+    fn forbid_late_transfer(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        let open = self.days.open;
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let answer = rejected(ResponseCode::NOT_FOUND, "NOOR");
+        let Body::Enquiry { claim } = case.body else { return };
+        let mut command = Command::at(now.wall);
+        command.tombstone = Some(TakenClaim { key: claim, body: BodyHash([0; 16]), payment: None, on: open });
+        case.answer = Some(answer);
+        case.stage = Stage::Deciding;
+        self.commit(command, Pending::Outcome(id), out);
     }
 }
 

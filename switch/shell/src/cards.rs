@@ -230,10 +230,10 @@ pub(crate) async fn hand_to_socket(state: &LinkState, message: Outbound) {
         }
         return;
     };
-    if let Err(refused) = socket.try_send(message) {
-        if let Some(report) = refused.into_inner().report {
-            report.say(Sent::NotSent).await;
-        }
+    if let Err(refused) = socket.try_send(message)
+        && let Some(report) = refused.into_inner().report
+    {
+        report.say(Sent::NotSent).await;
     }
 }
 

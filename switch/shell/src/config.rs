@@ -328,6 +328,12 @@ impl Config {
         if file.shards == 0 || file.shards > 64 {
             return Err(place("shards", "shards must be 1 to 64".to_owned()));
         }
+        let transfers = file.listener.iter().any(|listener| listener.protocol == Protocol::Iso20022);
+        if file.shards > 1 && transfers {
+            // An enquiry (pacs.028) names no account, so it could be looked up in the wrong shard.
+            let what = "credit transfers need shards = 1 in this version; remove the iso20022 listener or write shards = 1";
+            return Err(place("shards", what.to_owned()));
+        }
         let registry_path = base.join(&file.files.registry);
         let (registry, registry_text): (RegistryFile, String) = read(&registry_path)?;
         let registry = check_registry(registry, &registry_path, &registry_text)?;

@@ -38,7 +38,8 @@ pub(crate) async fn keep_connected(shared: Arc<Shared>, state: Arc<LinkState>, c
             Err(_) => tracing::debug!(link = state.name.as_str(), "connecting took too long"),
         }
         // Jitter, so that a hundred links do not come back in the same instant.
-        tokio::time::sleep(wait.mul_f32(0.75 + 0.5 * fastrand::f32())).await;
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        tokio::time::sleep(Duration::from_millis(millis * fastrand::u64(75..=125) / 100)).await;
         wait = (wait * 2).min(Duration::from_secs(5));
     }
 }

@@ -74,7 +74,7 @@ pub(crate) fn run(action: Action) -> Result<(), Exit> {
             let spec = load(&spec.spec)?;
             lines(|line| {
                 let message = iso8583::from_json(&spec, line).map_err(|error| error_line(&error))?;
-                spec.encode(&message).map(|bytes| hex::encode_upper(bytes)).map_err(|error| error_line(&error))
+                spec.encode(&message).map(hex::encode_upper).map_err(|error| error_line(&error))
             })
         }
         Action::Describe { spec } => {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use simulators::{bank, issuer, load, pos};
 
-use crate::exit::{DATA, Exit, OrExit, UNAVAILABLE};
+use crate::exit::{CHECK, DATA, Exit, OrExit, UNAVAILABLE};
 use crate::token::runtime;
 
 /// Options of a simulator.
@@ -67,8 +67,12 @@ where
         return Ok(());
     }
     let summary = runtime()?.block_on(run(filled)).map_err(|error| Exit::new(UNAVAILABLE, error.to_string()))?;
-    println!("{}", serde_json::to_string(&summary).or_exit(DATA)?);
-    Ok(())
+    let summary = serde_json::to_value(&summary).or_exit(DATA)?;
+    println!("{summary}");
+    match summary["expectations_missed"].as_u64() {
+        Some(missed) if missed > 0 => Err(Exit::new(CHECK, format!("{missed} expectations were not met"))),
+        _ => Ok(()),
+    }
 }
 
 fn fill<O: DeserializeOwned>(options: &Options) -> Result<O, Exit> {
