@@ -147,6 +147,22 @@ async fn a_batch_that_is_not_the_next_block_or_not_what_it_says_is_broken() {
 }
 
 #[tokio::test]
+async fn half_a_batch_is_not_committed_when_the_other_half_cannot_be_written_down() {
+    let (_database, store) = fresh().await;
+    let (fence, snapshot) = store.open(SHARD, ME).await.unwrap();
+    let book = Book::open(SHARD, &snapshot);
+    // A time that PostgreSQL does not have: payments go out before it is met, items behind it.
+    let mut timeless = begin(2);
+    let item = ledger::LaneItem { payment: id(2), not_before: payments::Wall(i64::MIN), ..lane(2, 1) };
+    timeless.lanes = vec![ledger::LaneWrite::Owe(Box::new(item))];
+    let staged = stage(&book, &fence, [begin(1), timeless]);
+    assert!(matches!(store.commit(&fence, &staged.batch).await, Err(CommitError::Broken(_))));
+    assert_eq!(payment(&store, 1).await, None);
+    let staged = stage(&book, &fence, [begin(1)]);
+    store.commit(&fence, &staged.batch).await.unwrap();
+}
+
+#[tokio::test]
 async fn resolve_says_whether_a_batch_is_there() {
     let (_database, store) = fresh().await;
     let (fence, snapshot) = store.open(SHARD, ME).await.unwrap();

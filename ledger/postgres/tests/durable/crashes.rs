@@ -18,12 +18,13 @@ use crate::scratch::Scratch;
 async fn until_waiting(admin: &Client, event: &str, count: usize) -> i32 {
     let text = "select pid from pg_stat_activity
       where application_name = 'switchyard writer' and datname = current_database() and wait_event = $1";
-    loop {
+    for _ in 0..100_000 {
         let waiting = admin.query(text, &[&event]).await.unwrap();
         if waiting.len() >= count {
             return waiting.last().unwrap().get(0);
         }
     }
+    panic!("no writer waits for {event}");
 }
 
 /// Makes a commit that takes this claim stand in the middle of its transaction, behind its fence: it
