@@ -1,5 +1,6 @@
-//! A switch of its own for a test: a folder, keys, a configuration and the real binary, all of which end
-//! with the value.
+//! A switch as an outsider attaches to it: configuration files written by hand, `hsm init`, `hsm key
+//! import` and `run`, nothing of the laboratory that the demonstration uses. It is there for one test and
+//! ends with it.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};

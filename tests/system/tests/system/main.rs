@@ -1,5 +1,7 @@
 //! The one integration-test binary of the whole system.
 
 mod architecture;
+mod crash;
+mod death;
 mod lab;
 mod peers;
