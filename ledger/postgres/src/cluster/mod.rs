@@ -217,7 +217,10 @@ impl Cluster {
     fn wait_for_predecessor(&self) -> Result<(), Error> {
         let deadline = Instant::now() + PREDECESSOR;
         loop {
-            let Some(pid) = self.pid_file().and_then(|file| file.pid).filter(|pid| self.is_server_here(*pid)) else {
+            let found = self.pid_file().and_then(|file| file.pid);
+            // PostgreSQL takes a server that ended and was not collected yet for one that runs: so it
+            // is when our predecessor was killed together with its server a moment ago.
+            let Some(pid) = found.filter(|pid| self.is_server_here(*pid) || is_uncollected(*pid)) else {
                 return Ok(());
             };
             if Instant::now() >= deadline {
@@ -304,6 +307,11 @@ fn stat_of(pid: &str) -> Option<(char, i32)> {
 /// Whether a process is there and has not ended. One that ended and was not reaped does not count.
 fn is_alive(pid: Pid) -> bool {
     stat_of(&pid.as_raw_nonzero().to_string()).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
+}
+
+/// Whether a process has ended and its number is still taken.
+fn is_uncollected(pid: Pid) -> bool {
+    stat_of(&pid.as_raw_nonzero().to_string()).is_some_and(|(state, _)| state == 'Z')
 }
 
 fn children_of(parent: u32) -> Vec<Pid> {
