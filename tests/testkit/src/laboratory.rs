@@ -16,7 +16,41 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 pub struct Laboratory {
     // Dropped before the directory, and with it every process.
     stack: Option<Stack>,
-    dir: PathBuf,
+    scratch: Scratch,
+}
+
+/// A directory under `/var/tmp` (on a disk, and reachable for the database's account) that is gone
+/// when this is. `SWITCHYARD_KEEP` in the environment keeps it.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A name that nobody else uses; nothing is made yet.
+    pub fn new(name: &str) -> Self {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(PathBuf::from(format!("/var/tmp/switchyard-{name}-{}-{number}", std::process::id())))
+    }
+
+    /// Where.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // The database ends by itself when its parent has; until then it writes there.
+        let until = Instant::now() + Duration::from_secs(20);
+        while !processes::naming(&self.0).is_empty() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if std::env::var_os("SWITCHYARD_KEEP").is_some() {
+            eprintln!("kept: {}", self.0.display());
+        } else if let Err(error) = std::fs::remove_dir_all(&self.0)
+            && self.0.exists()
+        {
+            eprintln!("{} could not be removed: {error}", self.0.display());
+        }
+    }
 }
 
 /// The program under test: `SWITCHYARD_BIN`, else the one beside this program's own target directory.
@@ -40,20 +74,19 @@ impl Laboratory {
     /// # Errors
     /// What could not be made or started.
     pub fn new(name: &str, change: impl FnOnce(&mut StackOptions)) -> Result<Self, KitError> {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = PathBuf::from(format!("/var/tmp/switchyard-{name}-{}-{number}", std::process::id()));
-        let mut options = StackOptions::new(binary()?, &dir);
+        let scratch = Scratch::new(name);
+        let mut options = StackOptions::new(binary()?, scratch.path());
         options.unsafe_test = true;
         change(&mut options);
         // In place before anything is made, so that a failure half-way is cleaned up too.
-        let mut laboratory = Self { stack: None, dir };
+        let mut laboratory = Self { stack: None, scratch };
         laboratory.stack = Some(Stack::prepare(options)?);
         Ok(laboratory)
     }
 
     /// Its directory.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.scratch.path()
     }
 
     /// Its processes.
@@ -88,23 +121,5 @@ impl Laboratory {
     pub fn in_flight(&mut self) -> Result<u64, KitError> {
         let status = self.stack()?.status()?;
         Ok(status["shards"].as_array().into_iter().flatten().filter_map(|shard| shard["in_flight"].as_u64()).sum())
-    }
-}
-
-impl Drop for Laboratory {
-    fn drop(&mut self) {
-        self.stack = None;
-        // The database ends by itself when its parent has; until then it writes there.
-        let until = Instant::now() + Duration::from_secs(20);
-        while !processes::naming(&self.dir).is_empty() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        if std::env::var_os("SWITCHYARD_KEEP").is_some() {
-            eprintln!("kept: {}", self.dir.display());
-        } else if let Err(error) = std::fs::remove_dir_all(&self.dir)
-            && self.dir.exists()
-        {
-            eprintln!("{} could not be removed: {error}", self.dir.display());
-        }
     }
 }

@@ -10,4 +10,4 @@ mod laboratory;
 pub mod processes;
 
 pub use error::KitError;
-pub use laboratory::{Laboratory, binary};
+pub use laboratory::{Laboratory, Scratch, binary};
