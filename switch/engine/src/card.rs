@@ -32,6 +32,8 @@ pub(crate) struct CardCase {
     accepted: Option<Durable>,
     /// The deadline of the reversal's patience: written + maximum life.
     pub(crate) life_ends: Option<Now>,
+    /// The reversal that is being committed with the outcome.
+    pub(crate) owes: Option<LaneItem>,
 }
 
 impl Engine {
@@ -70,6 +72,7 @@ impl Engine {
                 record: None,
                 accepted: None,
                 life_ends: None,
+                owes: None,
             })),
         };
         if let Some(case) = self.admit(now, arrival, out) {
@@ -485,7 +488,8 @@ impl Engine {
         let mut command = Command::at(now.wall);
         command.payment = Some(PaymentWrite::Change { id: record.facts.id, cause, standing: record.standing, egress: None });
         command.answers.push((record.facts.claim, answer.clone()));
-        command.lanes.push(LaneWrite::Owe(Box::new(item)));
+        command.lanes.push(LaneWrite::Owe(Box::new(item.clone())));
+        card.owes = Some(item);
         case.answer = Some(answer);
         case.stage = Stage::Deciding;
         self.commit(command, Pending::Outcome(id), out);

@@ -9,6 +9,7 @@ use payments::outgoing::{AdviceOut, CardAnswer, Outgoing, ReversalOut, StatusReq
 use payments::{Cause, LinkId, Mono, Now, PaymentId, ResponseCode, State, Text};
 
 use crate::api::{Effect, Note, Secrets, Sent, UnsealReason};
+use crate::card::card_of;
 use crate::cases::{Asker, CaseId};
 use crate::engine::{Engine, Leg, Out, Pending, Timer};
 use crate::links::{Class, Waiting, class_of};
@@ -98,26 +99,12 @@ impl Lane {
 }
 
 impl Engine {
-    /// The reversal of a case that ended in R is owed from now on.
+    /// The reversal that a case's last commit recorded is owed from now on.
     pub(crate) fn owe_reversal(&mut self, now: Now, id: CaseId, record: PaymentRecord, proof: Proof) {
-        let life = match self.cases.get(&id).map(|case| &case.body) {
-            Some(crate::cases::Body::Card(card)) => card.life_ends.unwrap_or(now),
-            _ => now,
-        };
-        let Some(egress) = record.facts.egress.clone() else { return };
-        let item = LaneItem {
-            payment: record.facts.id,
-            number: 1,
-            link: egress.link,
-            kind: LaneKind::Reversal,
-            not_before: life.wall,
-            egress: Some(egress),
-            reason: Some(ResponseCode::TIMEOUT),
-            approval: None,
-            final_amount: None,
-        };
-        let payment = record.facts.id;
-        self.active.insert(payment, Active::new(record));
+        let Some((_, card)) = card_of(&mut self.cases, id) else { return };
+        let Some(item) = card.owes.take() else { return };
+        let life = card.life_ends.unwrap_or(now);
+        self.active.insert(item.payment, Active::new(record));
         self.owe(now, item, proof, life.mono, 0);
     }
 

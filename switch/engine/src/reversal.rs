@@ -94,7 +94,7 @@ impl Engine {
         record.standing.code = Some(ResponseCode::TIMEOUT);
         record.lane_items = 1;
         let mut command = Command::at(now.wall);
-        command.lanes.push(LaneWrite::Owe(Box::new(LaneItem {
+        let item = LaneItem {
             payment: record.facts.id,
             number: 1,
             link: egress.link,
@@ -104,7 +104,9 @@ impl Engine {
             reason: ResponseCode::new(REASON.as_bytes()).ok(),
             approval: None,
             final_amount: None,
-        })));
+        };
+        command.lanes.push(LaneWrite::Owe(Box::new(item.clone())));
+        card.owes = Some(item);
         let (payment, rrn, standing, claim) = (record.facts.id, record.facts.rrn, record.standing, record.facts.claim);
         command.payment =
             Some(ledger::PaymentWrite::Change { id: payment, cause: Cause::AcquirerReversal, standing, egress: None });
