@@ -1,9 +1,8 @@
 //! The columns of evidence.
 
 use ledger::command::EvidenceRow;
-use payments::Amount;
-use payments::Text;
 use payments::evidence::EMV_TAGS;
+use payments::{Amount, Text};
 use uuid::Uuid;
 
 use super::Unfit;
