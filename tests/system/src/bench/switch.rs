@@ -294,6 +294,13 @@ fn compare(levels: &[Level], sync_ms: f64, late_sync_ms: f64) -> Vec<Figure> {
             cores * 1e6 / best.cpu_us.max(1.0),
         ),
         Figure::more("switch/authorizations", value, "1/s", "in flight / (2 x fdatasync)", in_flight * 1000.0 / (2.0 * sync_ms)),
+        Figure::more(
+            "switch/authorizations",
+            value,
+            "1/s",
+            "in flight / (2 x commit)",
+            in_flight * 1000.0 / (2.0 * best.commit_ms),
+        ),
         Figure::less("switch/p50", best.p50_ms, "ms", "2 x fdatasync p50", 2.0 * sync_ms),
         Figure::less("switch/p99", best.p99_ms, "ms", "2 x fdatasync p99", 2.0 * late_sync_ms),
         Figure::more("switch/wal-syncs", best.syncs, "1/s", "fdatasync alone", 1000.0 / sync_ms),

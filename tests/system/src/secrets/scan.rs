@@ -38,6 +38,13 @@ pub struct Finding {
     pub form: &'static str,
 }
 
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { place, offset, kind, whose, form } = self;
+        write!(f, "{place}, byte {offset}: {kind:?} of {whose}, {form}")
+    }
+}
+
 struct Pattern {
     kind: Kind,
     whose: u32,

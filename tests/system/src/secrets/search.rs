@@ -42,6 +42,23 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let patterns: Vec<String> = self.patterns.iter().map(|(kind, count)| format!("{count} of {kind:?}")).collect();
+        write!(
+            f,
+            "{} findings, {} where they may be; {} files ({} of the log), {} tables, {} bytes, for {}",
+            self.findings.len(),
+            self.allowed,
+            self.files,
+            self.wal_segments,
+            self.tables,
+            self.bytes,
+            patterns.join(", ")
+        )
+    }
+}
+
 /// A search under way.
 pub struct Search<'a> {
     scanner: &'a Scanner,

@@ -5,3 +5,4 @@ mod crash;
 mod death;
 mod lab;
 mod peers;
+mod secrets;
