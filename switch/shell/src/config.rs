@@ -138,7 +138,7 @@ pub struct ListenerConfig {
     pub max_connections: usize,
     /// Requests in flight per connection; past it nothing more is read.
     pub max_in_flight: usize,
-    /// A frame that has begun must be whole within this.
+    /// A frame that has begun must be whole within this, and a peer must take bytes of an answer within it.
     pub frame_within: Duration,
     /// A connection may be quiet for so long.
     pub idle: Duration,

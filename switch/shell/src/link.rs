@@ -21,6 +21,9 @@ use crate::{bank, cards};
 /// Messages that may wait for one socket.
 const QUEUE: usize = 1024;
 
+/// A network that takes no byte for so long does not read: another socket is better than this one.
+const WRITE_WITHIN: Duration = Duration::from_secs(5);
+
 /// Keeps one socket of a link connected for ever.
 pub(crate) async fn keep_connected(shared: Arc<Shared>, state: Arc<LinkState>, config: Arc<LinkConfig>, id: u64) {
     let mut wait = Duration::from_millis(100);
@@ -50,7 +53,8 @@ async fn serve(shared: &Arc<Shared>, state: &Arc<LinkState>, config: &LinkConfig
     }
     let (mut reading, writing) = stream.into_split();
     let (queue, ready) = mpsc::channel(QUEUE);
-    let writer = tokio::spawn(socket::write_all(writing, ready, shared.clock));
+    let writer = tokio::spawn(socket::write_all(writing, ready, shared.clock, WRITE_WITHIN));
+    let gone = queue.clone();
     if state.add(id, queue) {
         announce(shared, state.name, true).await;
     }
@@ -60,6 +64,8 @@ async fn serve(shared: &Arc<Shared>, state: &Arc<LinkState>, config: &LinkConfig
         let read = tokio::select! {
             read = reading.read_buf(&mut buffer) => read,
             () = state.reconnect.notified() => break,
+            // Nothing can be written any more: messages must not be given to this socket.
+            () = gone.closed() => break,
         };
         match read {
             Ok(0) | Err(_) => break,
@@ -82,6 +88,7 @@ async fn serve(shared: &Arc<Shared>, state: &Arc<LinkState>, config: &LinkConfig
     if state.remove(id) {
         announce(shared, state.name, false).await;
     }
+    drop(gone);
     // The queue's last sender went with `remove`; what is left is said to be not sent.
     if let Err(error) = writer.await {
         tracing::error!(%error, "a writer task failed");

@@ -7,6 +7,7 @@ use iso8583::split_frame;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 
 use crate::config::{ListenerConfig, Protocol};
 use crate::peers::{Conn, Shared};
@@ -53,16 +54,24 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, config: Arc<ListenerConfi
     metrics::gauge!("switchyard_connections", "listener" => config.name.to_string()).increment(1);
     let (mut reading, writing) = stream.into_split();
     let (out, ready) = mpsc::channel(QUEUE);
-    let writer = tokio::spawn(socket::write_all(writing, ready, shared.clock));
+    let writer = tokio::spawn(socket::write_all(writing, ready, shared.clock, config.frame_within));
     let room = Arc::new(Semaphore::new(config.max_in_flight));
     let conn = Conn { out, listener: Arc::clone(&config), room };
     let id = shared.conns.add(conn.clone());
     let framing = config.framing();
     let mut buffer = BytesMut::with_capacity(1024);
+    let unread = "does not take its answers";
+    // When the frame began that is not whole yet.
+    let mut begun: Option<Instant> = None;
     let why = 'reading: loop {
-        // A half frame has a deadline; between frames a connection may be quiet for as long as idle peers may.
-        let patience = if buffer.is_empty() { config.idle } else { config.frame_within };
-        match tokio::time::timeout(patience, reading.read_buf(&mut buffer)).await {
+        // A half frame has a deadline, however it drips; between frames a connection may be quiet for as
+        // long as idle peers may.
+        let until = begun.map_or_else(|| Instant::now() + config.idle, |begun| begun + config.frame_within);
+        let read = tokio::select! {
+            read = tokio::time::timeout_at(until, reading.read_buf(&mut buffer)) => read,
+            () = conn.out.closed() => break unread,
+        };
+        match read {
             Ok(Ok(0)) => break "closed by the peer",
             Ok(Ok(_)) => {}
             Ok(Err(_)) => break "lost",
@@ -74,8 +83,13 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, config: Arc<ListenerConfi
                 Ok(None) => break,
                 Err(_) => break 'reading "a frame longer than the cap",
             };
+            begun = None;
             // Back-pressure: with too much in flight nothing more is read.
-            match conn.room.acquire().await {
+            let room = tokio::select! {
+                room = conn.room.acquire() => room,
+                () = conn.out.closed() => break 'reading unread,
+            };
+            match room {
                 Ok(permit) => permit.forget(),
                 Err(_) => break 'reading "closed",
             }
@@ -87,6 +101,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, config: Arc<ListenerConfi
                 break 'reading why;
             }
         }
+        begun = if buffer.is_empty() { None } else { begun.or_else(|| Some(Instant::now())) };
         if buffer.is_empty() && buffer.capacity() > 8192 {
             // A terminal that is quiet most of the day must not keep its largest frame's room.
             buffer = BytesMut::with_capacity(1024);

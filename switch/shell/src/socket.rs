@@ -1,6 +1,8 @@
 //! The writing half of a socket: one task that batches what is ready into one write, checks deadlines
 //! just before it, and reports what is known about every message.
 
+use std::time::Duration;
+
 use engine::{Event, LegId, Sent};
 use payments::Mono;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -47,9 +49,15 @@ impl Report {
     }
 }
 
-/// Writes until the queue is closed or the socket fails. What is left in the queue was provably not
-/// sent, and is said to be so.
-pub(crate) async fn write_all(mut socket: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Outbound>, clock: Clock) {
+/// Writes until the queue is closed, the socket fails, or a peer that does not read lets nothing go out
+/// within `patience`. What is left in the queue was provably not sent, and is said to be so. Whoever
+/// holds the queue's other end sees it closed then.
+pub(crate) async fn write_all(
+    mut socket: impl AsyncWrite + Unpin,
+    mut queue: mpsc::Receiver<Outbound>,
+    clock: Clock,
+    patience: Duration,
+) {
     let mut ready = Vec::with_capacity(JOIN);
     while queue.recv_many(&mut ready, JOIN).await > 0 {
         let mut bytes = Vec::new();
@@ -66,7 +74,7 @@ pub(crate) async fn write_all(mut socket: impl AsyncWrite + Unpin, mut queue: mp
             bytes.extend_from_slice(&message.frame);
             legs.push((start, bytes.len(), message.report, message.kind));
         }
-        let written = write_counted(&mut socket, &bytes, &legs).await;
+        let written = write_counted(&mut socket, &bytes, &legs, patience).await;
         let failed = written < bytes.len();
         for (start, end, report, kind) in legs {
             // A byte that the kernel took may arrive; a message of which it took none cannot.
@@ -101,6 +109,7 @@ async fn write_counted(
     socket: &mut (impl AsyncWrite + Unpin),
     bytes: &[u8],
     legs: &[(usize, usize, Option<Report>, OutKind)],
+    patience: Duration,
 ) -> usize {
     let mut done = 0;
     // Under a drill, a fault may sit in the middle of a frame: write up to there first.
@@ -112,22 +121,26 @@ async fn write_counted(
         };
         if faults::splits(point) {
             let middle = start + (end - start) / 2;
-            done += write_part(socket, bytes.get(done..middle).unwrap_or_default()).await;
+            done += write_part(socket, bytes.get(done..middle).unwrap_or_default(), patience).await;
             if done < middle || socket.flush().await.is_err() {
                 return done;
             }
             faults::reach(point);
         }
     }
-    done + write_part(socket, bytes.get(done..).unwrap_or_default()).await
+    done + write_part(socket, bytes.get(done..).unwrap_or_default(), patience).await
 }
 
-async fn write_part(socket: &mut (impl AsyncWrite + Unpin), part: &[u8]) -> usize {
+async fn write_part(socket: &mut (impl AsyncWrite + Unpin), part: &[u8], patience: Duration) -> usize {
     let mut done = 0;
     while let Some(rest) = part.get(done..).filter(|rest| !rest.is_empty()) {
-        match socket.write(rest).await {
-            Ok(0) | Err(_) => break,
-            Ok(count) => done += count,
+        match tokio::time::timeout(patience, socket.write(rest)).await {
+            Ok(Ok(count)) if count > 0 => done += count,
+            Ok(_) => break,
+            Err(_) => {
+                metrics::counter!("switchyard_writes_stalled_total").increment(1);
+                break;
+            }
         }
     }
     done
@@ -136,6 +149,21 @@ async fn write_part(socket: &mut (impl AsyncWrite + Unpin), part: &[u8]) -> usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(20);
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_ends_the_writer() {
+        let (events, mut said) = mpsc::channel(8);
+        let (queue, ready) = mpsc::channel(8);
+        let (ours, _theirs) = tokio::io::duplex(6);
+        for leg in 1..=3 {
+            queue.send(message(b"four", leg, &events, None)).await.unwrap_or_default();
+        }
+        write_all(ours, ready, Clock::start(), PATIENCE).await;
+        assert!(queue.is_closed());
+        assert_eq!(reports(&mut said, 3).await, [(1, Sent::Sent), (2, Sent::MaybeSent), (3, Sent::NotSent)]);
+    }
 
     fn message(frame: &[u8], leg: u64, events: &mpsc::Sender<Event>, by: Option<Mono>) -> Outbound {
         let report = Some(Report { events: events.clone(), leg: LegId(leg) });
@@ -161,7 +189,7 @@ mod tests {
         queue.send(message(b"late", 1, &events, Some(Mono(0)))).await.unwrap_or_default();
         queue.send(message(b"good", 2, &events, None)).await.unwrap_or_default();
         drop(queue);
-        write_all(ours, ready, Clock::start()).await;
+        write_all(ours, ready, Clock::start(), PATIENCE).await;
         assert_eq!(reports(&mut said, 2).await, [(1, Sent::NotSent), (2, Sent::Sent)]);
         let mut got = Vec::new();
         tokio::io::AsyncReadExt::read_to_end(&mut theirs, &mut got).await.unwrap();
@@ -177,7 +205,7 @@ mod tests {
         queue.send(message(b"one", 1, &events, None)).await.unwrap_or_default();
         queue.send(message(b"two", 2, &events, None)).await.unwrap_or_default();
         drop(queue);
-        write_all(ours, ready, Clock::start()).await;
+        write_all(ours, ready, Clock::start(), PATIENCE).await;
         assert_eq!(reports(&mut said, 2).await, [(1, Sent::NotSent), (2, Sent::NotSent)]);
     }
 }
