@@ -142,7 +142,7 @@ pub struct Velocity {
 impl Velocity {
     /// Requests remembered per card.
     pub const EVENTS: usize = 256;
-    /// Cards remembered; the one whose first request lies longest back is forgotten.
+    /// Cards remembered; past that, one of those seen first is forgotten.
     pub const CARDS: usize = 200_000;
 
     fn count(&mut self, subject: [u8; 16], now: Mono) {
