@@ -121,7 +121,10 @@ impl State {
             (Some(S::Captured), C::ClearingCredit) => Ok(S::Reversed),
             (Some(S::Captured), C::AdviceAcknowledged | C::DeadLetter) => Ok(S::Captured),
             (Some(S::Reversing), C::ReversalAcknowledged) => Ok(S::Reversed),
-            (Some(S::Reversing), C::DeadLetter | C::LateApproval | C::AcquirerReversal) => Ok(S::Reversing),
+            // A completion may still be owed, ahead of the reversal in the lane.
+            (Some(S::Reversing), C::DeadLetter | C::LateApproval | C::AcquirerReversal | C::AdviceAcknowledged) => {
+                Ok(S::Reversing)
+            }
             (Some(S::Reversed), C::AdviceAcknowledged | C::DeadLetter) => Ok(S::Reversed),
             _ => Err(Illegal { from: from.unwrap_or(S::Sent), cause }),
         }

@@ -107,6 +107,17 @@ pub(crate) enum Body {
     },
 }
 
+impl Body {
+    /// How a request of this kind is refused without a trace. An enquiry is not: a rejection would be
+    /// taken for the fate of the transfer that it asks about.
+    fn refusal(&self, code: ResponseCode) -> Answer {
+        match self {
+            Self::Enquiry { .. } => crate::transfer::pending(),
+            _ => Answer::code(code),
+        }
+    }
+}
+
 /// Who asked, and what must be echoed.
 #[derive(Debug, Clone)]
 pub(crate) struct Asker {
@@ -240,7 +251,8 @@ impl Engine {
     /// Answers a request that leaves no trace.
     fn refuse(&mut self, now: Now, arrival: &Arrival, code: ResponseCode, why: &'static str, out: Out<'_>) {
         out.push(Effect::Note(Note::Refused { code, why }));
-        let response = arrival.asker.respond(&Answer::code(code), None, self.message_id(), now.wall);
+        let answer = arrival.body.refusal(code);
+        let response = arrival.asker.respond(&answer, None, self.message_id(), now.wall);
         self.reply_unclaimed(arrival.asker.to, response, arrival.asker.kind(), out);
         self.drop_carried(arrival.carried, out);
     }
@@ -248,7 +260,8 @@ impl Engine {
     /// Ends a case that left no trace.
     pub(crate) fn refuse_case(&mut self, now: Now, id: CaseId, code: ResponseCode, why: &'static str, out: Out<'_>) {
         out.push(Effect::Note(Note::Refused { code, why }));
-        self.end_unclaimed(now, id, &Answer::code(code), out);
+        let Some(answer) = self.cases.get(&id).map(|case| case.body.refusal(code)) else { return };
+        self.end_unclaimed(now, id, &answer, out);
     }
 
     /// Ends a case that left no trace, with an answer.

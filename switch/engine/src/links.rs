@@ -52,6 +52,11 @@ pub(crate) struct Link {
     waiting: IndexMap<(Class, u32), Waiting>,
     heard: Mono,
     missed: u32,
+    /// A timer is set. One at a time, however often the link went up and down meanwhile: else each of
+    /// them would send its own echo and count its own miss.
+    timed: bool,
+    /// The STAN of the 0800 that is not answered yet.
+    managing: Option<Stan>,
     /// Owed messages in flight.
     pub(crate) lanes: usize,
 }
@@ -154,7 +159,9 @@ impl Engine {
 
     pub(crate) fn on_link(&mut self, now: Now, name: LinkId, is: LinkEvent, out: Out<'_>) {
         let Some(settings) = self.tables.links.get(&name) else { return };
-        let (sign_on, echo_every) = (settings.sign_on, settings.echo_every);
+        // ISO 20022 has no network management: a bank's link lives as long as its socket.
+        let is_bank = self.tables.banks.values().any(|bank| *bank == name);
+        let (sign_on, echo_every) = (settings.sign_on && !is_bank, settings.echo_every);
         let link = self.links.entry(name).or_default();
         link.heard = now.mono;
         link.missed = 0;
@@ -166,13 +173,17 @@ impl Engine {
                 if owner && sign_on {
                     self.manage(now, name, NetworkFunction::SignOn, out);
                 }
-                if owner {
+                let watched = owner && !is_bank;
+                if let Some(link) = self.links.get_mut(&name).filter(|link| watched && !link.timed) {
+                    link.timed = true;
                     self.timer(now.mono.after(echo_every), Timer::Link(name));
                 }
                 if !sign_on {
                     self.wake_lanes(now, name);
                 }
             }
+            // The word may have been on its way while the link went down.
+            LinkEvent::SignedOn if link.phase == Phase::Down => {}
             LinkEvent::SignedOn => {
                 link.phase = Phase::Ready;
                 self.wake_lanes(now, name);
@@ -184,7 +195,14 @@ impl Engine {
     /// Sends 0800 with a STAN of its own.
     fn manage(&mut self, now: Now, name: LinkId, function: NetworkFunction, out: Out<'_>) {
         let Some(link) = self.links.get_mut(&name) else { return };
+        // What an earlier one waited for will not come any more, and its STAN must not be held for ever.
+        if let Some(unanswered) = link.managing.take()
+            && link.stop_waiting((b'8', b'0'), unanswered).is_some()
+        {
+            link.release(unanswered, now.mono);
+        }
         let Some(stan) = link.next_stan(now.mono) else { return };
+        link.managing = Some(stan);
         link.wait((b'8', b'0'), stan, Waiting::Network(function));
         let institution = self.tables.registry.acquirers.first().map(|(_, acquirer)| acquirer.institution).unwrap_or_default();
         let message = Outgoing::Network(NetworkOut { transmission: now.wall.transmission(), stan, institution, function });
@@ -196,11 +214,13 @@ impl Engine {
         let Some(settings) = self.tables.links.get(&name) else { return };
         let (every, limit) = (settings.echo_every, settings.echo_missed);
         let Some(link) = self.links.get_mut(&name) else { return };
+        link.timed = false;
         if link.phase == Phase::Down || !link.owner {
             return;
         }
         let due = link.heard.after(every);
         if due > now.mono {
+            link.timed = true;
             return self.timer(due, Timer::Link(name));
         }
         if link.missed >= limit {
@@ -211,6 +231,7 @@ impl Engine {
         link.missed += 1;
         // Silence after a sign-on is asked about with another sign-on.
         let function = if link.is_ready() { NetworkFunction::Echo } else { NetworkFunction::SignOn };
+        link.timed = true;
         self.manage(now, name, function, out);
         self.timer(now.mono.after(every), Timer::Link(name));
     }

@@ -209,10 +209,11 @@ impl Engine {
             Body::Transfer(body) if body.record.as_ref().is_some_and(|record| record.facts.id == payment) => Some(*id),
             _ => None,
         });
+        // A bank names the transfer by at least one of its names; what it leaves out is empty.
         let matches = |facts: &TransferFacts| {
-            facts.uetr == answer.uetr
-                && facts.end_to_end_id == answer.end_to_end_id
-                && facts.transaction_id == answer.transaction_id
+            (answer.uetr.is_empty() || answer.uetr == facts.uetr)
+                && (answer.end_to_end_id.is_empty() || answer.end_to_end_id == facts.end_to_end_id)
+                && (answer.transaction_id.is_empty() || answer.transaction_id == facts.transaction_id)
         };
         if let Some(id) = case {
             let Some((envelope, body)) = transfer_of(&mut self.cases, id) else { return };
@@ -326,6 +327,8 @@ impl Engine {
     /// What the record says about the transfer that was asked about.
     pub(crate) fn answer_enquiry(&mut self, now: Now, id: CaseId, found: Option<Box<ledger::ClaimRecord>>, out: Out<'_>) {
         match found {
+            // Whoever asked first was promised that it will never be executed.
+            Some(record) if record.tombstone => self.end_stored(now, id, &rejected(ResponseCode::NOT_FOUND, "NOOR"), None, out),
             Some(record) => match record.answer {
                 Some(answer) => self.end_stored(now, id, &answer, None, out),
                 None => self.end_unclaimed(now, id, &pending(), out),
