@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | approval | open for that amount, once | one payment, approved or captured once |
 //! | approval, then its reversal | reversed once, or never there | not captured, nothing owed |
-//! | decline | declined with the same code, absent, or reversed once | not captured, nothing owed |
+//! | decline, or nothing | declined with the same code, absent, or reversed once | not captured, nothing owed |
 //! | balance | nothing | no journal |
 
 use std::collections::BTreeMap;
@@ -123,8 +123,9 @@ fn weigh(seen: &Seen, items: &[Item], payments: &[History]) -> Weighed {
     }
     match seen.standing {
         Some(Standing::Approved | Standing::Completed) => approved(seen, items, payments),
-        Some(Standing::Declined | Standing::Reversed) => taken_back(seen, items, payments),
-        Some(Standing::Reversing | Standing::Unanswered) | None => {
+        // Nobody takes back what was asked with a wrong MAC: it must not have been taken in.
+        Some(Standing::Declined | Standing::Reversed | Standing::Unanswered) => taken_back(seen, items, payments),
+        Some(Standing::Reversing) | None => {
             ("without an end at the terminal", Some("the terminal never learned how it ended".to_owned()))
         }
     }

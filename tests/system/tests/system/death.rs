@@ -81,7 +81,7 @@ fn demonstration(scratch: &Scratch) -> (Child, Vec<Process>) {
         let children = processes::below(demo.id());
         named(&children, "sim pos").is_some().then_some(children)
     });
-    for part in ["sim issuer", "sim bank", "switchyard run", "postgres"] {
+    for part in ["sim issuer", "sim bank", " run --config", "postgres"] {
         assert!(named(&started, part).is_some(), "no {part} in {started:#?}");
     }
     (demo, started)
