@@ -105,7 +105,7 @@ impl Engine {
         if self.next_route(now, id, out) {
             return;
         }
-        self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "no link of the route is signed on", out);
+        self.refuse_new(now, id, ResponseCode::UNAVAILABLE, "no link of the route is signed on", out);
     }
 
     /// Takes the next link of the plan that is ready. False when there is none.
@@ -157,6 +157,8 @@ impl Engine {
         let settings = case.tables.links.get(&name)?;
         let (route, system) = card.route?;
         card.attempt = card.attempt.saturating_add(1);
+        // What the terminal captures itself is only authorized by us, on a single-message route too.
+        let captured_here = card.record.as_ref().is_some_and(|record| record.standing.capture_date.is_some());
         let head = &card.request.head;
         let institution = case.tables.registry.acquirers.get(&head.acquirer).map_or(head.institution, |a| a.institution);
         Some(Egress {
@@ -165,7 +167,7 @@ impl Engine {
             system,
             attempt: card.attempt,
             mti: Text::literal(match (card.request.kind, system) {
-                (CardKind::Purchase | CardKind::Refund, MessageSystem::Single) => "0200",
+                (CardKind::Purchase | CardKind::Refund, MessageSystem::Single) if captured_here => "0200",
                 _ => "0100",
             }),
             stan,
@@ -250,7 +252,7 @@ impl Engine {
             }
             Err(HsmFailure::Crypto) => self.decline(now, id, ResponseCode::PIN_CRYPTO_ERROR, "pin", out),
             Err(HsmFailure::Unavailable) => {
-                self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "the HSM does not answer", out);
+                self.refuse_new(now, id, ResponseCode::UNAVAILABLE, "the HSM does not answer", out);
             }
         }
     }
@@ -575,6 +577,16 @@ impl Engine {
     pub(crate) fn outcome_refused(&mut self, now: Now, id: CaseId, why: Refusal, out: Out<'_>) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         match (&why, &case.body) {
+            (_, Body::Card(_)) if case.rider.is_some() => {
+                // The reversal that rode in it has no claim to take: its key is used. What it asked for
+                // is done all the same, and it is told what its key says.
+                let rider = case.rider.take();
+                self.back_to_sent(id);
+                self.reverse_case(now, id, Cause::AcquirerReversal, ResponseCode::TIMEOUT, out);
+                if let Some(rider) = rider {
+                    self.reload_claim(now, rider, out);
+                }
+            }
             // The tombstone was too late: the original came meanwhile. See what became of it.
             (Refusal::ClaimTaken(taken), Body::Reversal(_) | Body::Enquiry { .. }) if case.claim != Some(*taken) => {
                 self.reload_original(now, id, out);
@@ -587,21 +599,26 @@ impl Engine {
                 // An approval that cannot be booked must not be told: give the money back.
                 case.retries = 1;
                 out.push(Effect::Note(Note::Alarm { what: "COMMIT B was refused; reversing", payment: None }));
-                if let Some((_, card)) = card_of(&mut self.cases, id)
-                    && let Some(record) = card.record.as_mut()
-                {
-                    record.standing.version -= 1;
-                    record.standing.state = State::Sent;
-                    record.standing.approved = 0;
-                    record.standing.captured = 0;
-                    record.standing.captures = 0;
-                }
+                self.back_to_sent(id);
                 self.reverse_case(now, id, Cause::Late, ResponseCode::MALFUNCTION, out);
             }
             _ => {
                 out.push(Effect::Note(Note::Alarm { what: "an outcome could not be recorded; nobody is told", payment: None }));
                 self.forget(now, id, out);
             }
+        }
+    }
+
+    /// Its last commit did not happen: the payment stands as COMMIT A left it.
+    fn back_to_sent(&mut self, id: CaseId) {
+        if let Some((_, card)) = card_of(&mut self.cases, id)
+            && let Some(record) = card.record.as_mut()
+        {
+            record.standing.version -= 1;
+            record.standing.state = State::Sent;
+            record.standing.approved = 0;
+            record.standing.captured = 0;
+            record.standing.captures = 0;
         }
     }
 
@@ -692,7 +709,7 @@ fn permitted(tables: &Tables, request: &CardRequest) -> Result<(), ResponseCode>
 
 /// Why an answer is not to this request, comparing what it echoes (SEMANTICS rule 17): DE7, DE37 and
 /// DE41 where they came, DE4 where the approval is in full.
-fn differs(egress: &Egress, answer: &CardAnswer) -> Option<&'static str> {
+pub(crate) fn differs(egress: &Egress, answer: &CardAnswer) -> Option<&'static str> {
     let other_amount = answer.answer.amount.is_some_and(|amount| amount != egress.amount);
     if answer.transmission.is_some_and(|at| at != egress.transmission) {
         Some("DE7 differs from what was sent")

@@ -71,6 +71,12 @@ pub(crate) struct Envelope {
     pub(crate) retries: u8,
     /// A reversal whose claim and answer ride in this case's last commit.
     pub(crate) rider: Option<CaseId>,
+    /// The MTI says that it is a repeat.
+    pub(crate) repeat: bool,
+    /// The record was asked about its claim, and had none.
+    pub(crate) looked_up: bool,
+    /// It is going to be refused, unless the record knows better.
+    pub(crate) refusal: Option<(ResponseCode, &'static str)>,
 }
 
 /// How far a case is.
@@ -207,11 +213,11 @@ impl Engine {
         let may_be_shed = matches!(arrival.body, Body::Card(_) | Body::Transfer(_) | Body::Enquiry { .. });
         let room = if may_be_shed { limits.cases } else { limits.cases.saturating_mul(2) };
         if self.stalled || (self.draining && may_be_shed) {
-            self.refuse(now, &arrival, ResponseCode::UNAVAILABLE, "nothing new is taken on", out);
+            self.shed(now, &arrival, ResponseCode::UNAVAILABLE, "nothing new is taken on", out);
             return None;
         }
         if self.cases.len() >= room {
-            self.refuse(now, &arrival, ResponseCode::MALFUNCTION, "too many requests in flight", out);
+            self.shed(now, &arrival, ResponseCode::MALFUNCTION, "too many requests in flight", out);
             return None;
         }
         let id = self.next_case();
@@ -237,6 +243,9 @@ impl Engine {
             holds_day: None,
             retries: 0,
             rider: None,
+            repeat: arrival.repeat,
+            looked_up: false,
+            refusal: None,
         };
         self.cases.insert(id, Case { envelope, body: arrival.body });
         match arrival.claim {
@@ -246,6 +255,22 @@ impl Engine {
             }
             _ => Some(id),
         }
+    }
+
+    /// Refuses what is not looked up. A repeat is not answered at all: its original may have been
+    /// approved, and a refusal would be taken for the outcome. It will be repeated again, or reversed.
+    fn shed(&mut self, now: Now, arrival: &Arrival, code: ResponseCode, why: &'static str, out: Out<'_>) {
+        if arrival.repeat {
+            out.push(Effect::Note(Note::Refused { code, why }));
+            return self.drop_carried(arrival.carried, out);
+        }
+        if matches!(arrival.body, Body::Transfer(_)) {
+            // pacs.008 does not say whether it is a repeat.
+            out.push(Effect::Note(Note::Refused { code, why }));
+            let response = arrival.asker.respond(&crate::transfer::pending(), None, self.message_id(), now.wall);
+            return self.reply_unclaimed(arrival.asker.to, response, arrival.asker.kind(), out);
+        }
+        self.refuse(now, arrival, code, why, out);
     }
 
     /// Answers a request that leaves no trace.
@@ -264,6 +289,27 @@ impl Engine {
         self.end_unclaimed(now, id, &answer, out);
     }
 
+    /// As [`Engine::refuse_case`], before anything is known of its claim: what looks like a new request
+    /// may be a duplicate of one that was approved, so the record is asked first.
+    pub(crate) fn refuse_new(&mut self, now: Now, id: CaseId, code: ResponseCode, why: &'static str, out: Out<'_>) {
+        self.release_stan(now, id);
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        match case.claim {
+            Some(claim) if !case.looked_up => {
+                case.refusal = Some((code, why));
+                case.stage = Stage::LoadingClaim;
+                self.load(Some(id), Lookup::Claim(claim), out);
+            }
+            _ => self.refuse_case(now, id, code, why, out),
+        }
+    }
+
+    /// Ends a case that nobody can be told anything about yet.
+    fn leave_unanswered(&mut self, now: Now, id: CaseId, why: &'static str, out: Out<'_>) {
+        out.push(Effect::Note(Note::Refused { code: ResponseCode::UNAVAILABLE, why }));
+        self.forget(now, id, out);
+    }
+
     /// Ends a case that left no trace, with an answer.
     pub(crate) fn end_unclaimed(&mut self, now: Now, id: CaseId, answer: &Answer, out: Out<'_>) {
         let Some(case) = self.forget(now, id, out) else { return };
@@ -279,19 +325,24 @@ impl Engine {
         match (stage, found) {
             (Stage::LoadingClaim, Ok(Found::Claim(record))) => self.on_claim(now, id, record, out),
             (Stage::LoadingOriginal, Ok(found)) => self.on_original(now, id, found, out),
+            (Stage::LoadingClaim, Err(_)) if self.cases.get(&id).is_some_and(|case| case.repeat || case.retries > 0) => {
+                self.leave_unanswered(now, id, "a repeat whose original cannot be read", out);
+            }
             _ => self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "the record could not be read", out),
         }
     }
 
     fn on_claim(&mut self, now: Now, id: CaseId, record: Option<Box<ClaimRecord>>, out: Out<'_>) {
-        let Some(case) = self.cases.get(&id) else { return };
+        let Some(case) = self.cases.get_mut(&id) else { return };
         let Some(record) = record else {
-            if case.retries > 0 {
-                self.refuse_case(now, id, ResponseCode::MALFUNCTION, "a claim that exists cannot be read", out);
-            } else {
-                self.begin(now, id, out);
-            }
-            return;
+            case.looked_up = true;
+            return match case.refusal.take() {
+                Some((code, why)) => self.refuse_case(now, id, code, why, out),
+                None if case.retries > 0 => {
+                    self.refuse_case(now, id, ResponseCode::MALFUNCTION, "a claim that exists cannot be read", out);
+                }
+                None => self.begin(now, id, out),
+            };
         };
         if record.tombstone {
             // Its reversal came first: the late original must have no effect.

@@ -64,7 +64,8 @@ impl Engine {
         let head = completion.head;
         let approval = completion.approval;
         let found = payments.into_iter().map(|record| self.freshest(record)).rfind(|record| {
-            record.facts.kind == PaymentKind::Authorization
+            // A sale that its terminal captures is completed as an authorization is.
+            matches!(record.facts.kind, PaymentKind::Authorization | PaymentKind::Purchase)
                 && record.facts.acquirer == head.acquirer
                 && record.facts.head.is_some_and(|original| original.merchant == head.merchant)
                 && approval.is_none_or(|code| record.standing.approval == Some(code))

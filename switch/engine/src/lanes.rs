@@ -9,7 +9,7 @@ use payments::outgoing::{AdviceOut, CardAnswer, Outgoing, ReversalOut, StatusReq
 use payments::{Cause, LinkId, Mono, Now, PaymentId, ResponseCode, State, Text};
 
 use crate::api::{Effect, Note, Secrets, Sent, UnsealReason};
-use crate::card::card_of;
+use crate::card::{card_of, differs};
 use crate::cases::{Asker, CaseId};
 use crate::engine::{Engine, Leg, Out, Pending, Timer};
 use crate::links::{Class, Waiting, class_of};
@@ -60,7 +60,7 @@ pub(crate) struct Lane {
     pub(crate) release: Mono,
     /// When the last attempt was sent, while its answer is awaited.
     sent_at: Option<Mono>,
-    in_flight: bool,
+    pub(crate) in_flight: bool,
     /// The next attempt is not due before.
     next_at: Mono,
 }
@@ -122,6 +122,16 @@ impl Engine {
         }
     }
 
+    /// When an owed message of an earlier process may leave. How long ago its original left can only be
+    /// told by the wall clock, which may have jumped meanwhile: too early, and the reversal overtakes
+    /// its original; too late, and it is never sent. So a reversal waits for a whole life.
+    fn patience(&self, now: Now, item: &LaneItem) -> Mono {
+        match (item.kind, self.tables.links.get(&item.link)) {
+            (LaneKind::Reversal, Some(settings)) => now.mono.after(settings.maximum_life),
+            _ => now.mono,
+        }
+    }
+
     /// Owed messages that did not fit into the snapshot.
     pub(crate) fn take_lanes(&mut self, now: Now, lanes: Vec<OpenLane>) {
         self.lanes_left = !lanes.is_empty();
@@ -133,8 +143,7 @@ impl Engine {
     /// An owed message of an earlier process. It may have been sent, so it goes out as a repeat.
     pub(crate) fn resume_lane(&mut self, now: Now, lane: OpenLane) {
         let payment = lane.item.payment;
-        let wait = u64::try_from(lane.item.not_before.0.saturating_sub(now.wall.0)).unwrap_or(0);
-        let release = now.mono.after(Duration::from_micros(wait));
+        let release = self.patience(now, &lane.item);
         let known = self.active.entry(payment).or_insert_with(|| Active::new(lane.payment));
         if known.lanes.iter().any(|have| have.item.number == lane.item.number) {
             return;
@@ -234,6 +243,10 @@ impl Engine {
 
     /// The late answer to a request that is being reversed: its reversal overtakes nothing any more.
     pub(crate) fn on_late_answer(&mut self, now: Now, name: LinkId, payment: PaymentId, answer: CardAnswer, out: Out<'_>) {
+        let original = self.active.get(&payment).and_then(|active| active.record.facts.egress.as_ref());
+        if let Some(why) = original.and_then(|egress| differs(egress, &answer)) {
+            return self.unmatched(name, answer.stan.get(), why, out);
+        }
         self.unmatched(name, answer.stan.get(), "it came after its request was given up; a reversal is owed", out);
         if let Some(link) = self.links.get_mut(&name) {
             link.stop_waiting(crate::links::request_class(&answer.mti), answer.stan);
@@ -323,13 +336,20 @@ impl Engine {
             }
             What::Operation { case, owes } => {
                 if let Some(item) = owes {
+                    let own = item.egress.as_ref().filter(|_| item.kind == LaneKind::Advice).map(|own| (item.link, own.stan));
                     self.owe(now, item, Proof::Durable(durable), now.mono, 0);
+                    // An advice's STAN was held for it since it was taken; now its lane holds it.
+                    if let Some((link, stan)) = own
+                        && let Some(link) = self.links.get_mut(&link)
+                    {
+                        link.hand_over(stan);
+                    }
                 }
                 self.decided(now, case, Some(durable), out);
             }
             What::Recovered(item) => {
-                let wait = u64::try_from(item.not_before.0.saturating_sub(now.wall.0)).unwrap_or(0);
-                self.owe(now, item, Proof::Durable(durable), now.mono.after(Duration::from_micros(wait)), 0);
+                let release = self.patience(now, &item);
+                self.owe(now, item, Proof::Durable(durable), release, 0);
             }
             What::TransferDone(answer) => self.transfer_done(now, payment, &answer, Proof::Durable(durable), out),
         }

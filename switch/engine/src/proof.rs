@@ -61,7 +61,7 @@ pub(crate) fn unclaimed_reply(response: &Response, kind: Option<CardKind>) -> Op
     let harmless = match response {
         Response::Network(_) => true,
         Response::Card(card) => kind == Some(CardKind::Balance) || is_bare_refusal(card.answer.code),
-        Response::Transfer(transfer) => transfer.status.status.as_str() != "ACSC",
+        Response::Transfer(transfer) => matches!(transfer.status.status.as_str(), "PDNG" | "RJCT"),
     };
     harmless.then_some(Proof::Unclaimed(Unclaimed(())))
 }

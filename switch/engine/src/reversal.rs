@@ -87,7 +87,10 @@ impl Engine {
         let Some((envelope, card)) = card_of(&mut self.cases, target) else { return };
         let (Some(record), Some(egress)) = (card.record.as_mut(), card.egress.clone()) else { return };
         let life = envelope.tables.links.get(&egress.link).map(|s| s.maximum_life).unwrap_or_default();
-        let ends = *card.life_ends.get_or_insert(Now { mono: now.mono.after(life), wall: now.wall.after(life) });
+        // Not written yet, for all we know: it may still leave until `send_by`.
+        let written_by = envelope.send_by.max(now.mono).after(life);
+        let wait = written_by.since(now.mono);
+        let ends = *card.life_ends.get_or_insert(Now { mono: written_by, wall: now.wall.after(wait) });
         let Ok(state) = State::step(Some(record.standing.state), Cause::AcquirerReversal) else { return };
         record.standing.version += 1;
         record.standing.state = state;

@@ -75,7 +75,7 @@ impl Engine {
         };
         body.bank = Some(bank);
         if !self.links.get(&bank).is_some_and(crate::links::Link::is_ready) {
-            return self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "the bank's link is down", out);
+            return self.refuse_new(now, id, ResponseCode::UNAVAILABLE, "the bank's link is down", out);
         }
         let Some((record, mut command)) = self.open_transfer(now, id, Cause::Accepted) else { return };
         let payment = record.facts.id;
@@ -268,8 +268,7 @@ impl Engine {
         let Some(active) = self.active.get_mut(&payment) else { return };
         if let Some(lane) = active.lanes.pop_front() {
             out.push(Effect::Note(Note::LaneDone { payment }));
-            let link = lane.item.link;
-            if let Some(link) = self.links.get_mut(&link) {
+            if let Some(link) = self.links.get_mut(&lane.item.link).filter(|_| lane.in_flight) {
                 link.lanes = link.lanes.saturating_sub(1);
             }
         }
