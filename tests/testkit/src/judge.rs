@@ -192,7 +192,9 @@ fn taken_back(seen: &Seen, items: &[Item], payments: &[History]) -> Weighed {
             Some("the terminal has nothing, the record captured it")
         } else if open_nets(payment) {
             Some("a reversal is still owed")
-        } else if declined && payment.state == "declined" && by_issuer.is_some_and(|item| item.code != seen.code || code != seen.code)
+        } else if declined
+            && payment.state == "declined"
+            && by_issuer.is_some_and(|item| item.code != seen.code || code != seen.code)
         {
             Some("declined with different codes")
         } else {

@@ -93,7 +93,8 @@ pub fn plan(options: &Options) -> Vec<Fault> {
             _ => Action::KillBoth,
         };
         let range = match point {
-            _ if options.early_ack => 6..12,
+            // Held for a while each, so there are few of them, and every one has approvals.
+            _ if options.early_ack => 3..7,
             // One of these is a batch, of which there are some dozens a second.
             Point::BeforeA | Point::AfterA | Point::BeforeB | Point::AfterB => 10..40,
             Point::MidFrame | Point::AnswerRead | Point::MidReply => 100..300,

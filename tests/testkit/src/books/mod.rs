@@ -25,7 +25,8 @@ fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, KitError> {
             return Ok(found);
         }
         let line = found.len() + 1;
-        let read = serde_json::from_str(&text).map_err(|why| KitError::Book { book: book.clone(), line, why: why.to_string() })?;
+        let read =
+            serde_json::from_str(&text).map_err(|why| KitError::Book { book: book.clone(), line, why: why.to_string() })?;
         found.push(read);
     }
 }
