@@ -55,6 +55,11 @@ impl Engine {
     pub(crate) fn begin_reversal(&mut self, now: Now, id: CaseId, out: Out<'_>) {
         let Some(Body::Reversal(reversal)) = self.cases.get(&id).map(|case| &case.body) else { return };
         let original = original_key(reversal);
+        // A reversal takes back a request or an advice. One that names a reversal, itself even, would wait
+        // for what waits for it.
+        if !matches!(reversal.original.mti.as_str().as_bytes().get(1), Some(b'1' | b'2')) {
+            return self.answer_reversal(now, id, ResponseCode::INVALID_TRANSACTION, None, out);
+        }
         if reversal.final_amount.is_some_and(|amount| !amount.is_zero()) {
             // Partial reversals are not taken on this link.
             return self.answer_reversal(now, id, ResponseCode::INVALID_TRANSACTION, None, out);
@@ -209,7 +214,7 @@ impl Engine {
         let Some(egress) = record.facts.egress.clone() else { return };
         let clearing = clearing_of(egress.system);
         let frozen = clearing == Clearing::Presentment
-            && record.standing.state == State::Captured
+            && record.standing.captured > 0
             && record.standing.capture_date.is_some_and(|date| date < today);
         let cause = if frozen { Cause::ClearingCredit } else { Cause::AcquirerReversal };
         let Ok(state) = State::step(Some(record.standing.state), cause) else { return };
