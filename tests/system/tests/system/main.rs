@@ -3,6 +3,7 @@
 mod architecture;
 mod crash;
 mod death;
+mod hostile;
 mod lab;
 mod peers;
 mod secrets;
