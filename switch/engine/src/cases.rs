@@ -212,12 +212,13 @@ impl Engine {
         // Reversals and advices are the last to be shed: they free money.
         let may_be_shed = matches!(arrival.body, Body::Card(_) | Body::Transfer(_) | Body::Enquiry { .. });
         let room = if may_be_shed { limits.cases } else { limits.cases.saturating_mul(2) };
-        if self.stalled || (self.draining && may_be_shed) {
-            self.shed(now, &arrival, ResponseCode::UNAVAILABLE, "nothing new is taken on", out);
-            return None;
-        }
+        let closed = self.stalled || (self.draining && may_be_shed);
         if self.cases.len() >= room {
             self.shed(now, &arrival, ResponseCode::MALFUNCTION, "too many requests in flight", out);
+            return None;
+        }
+        if closed && (arrival.repeat || !may_be_shed || arrival.claim.is_none()) {
+            self.shed(now, &arrival, ResponseCode::UNAVAILABLE, "nothing new is taken on", out);
             return None;
         }
         let id = self.next_case();
@@ -248,6 +249,10 @@ impl Engine {
             refusal: None,
         };
         self.cases.insert(id, Case { envelope, body: arrival.body });
+        if closed {
+            self.refuse_new(now, id, ResponseCode::UNAVAILABLE, "nothing new is taken on", out);
+            return None;
+        }
         match arrival.claim {
             Some(claim) if arrival.repeat => {
                 self.load(Some(id), Lookup::Claim(claim), out);
@@ -327,6 +332,10 @@ impl Engine {
             (Stage::LoadingOriginal, Ok(found)) => self.on_original(now, id, found, out),
             (Stage::LoadingClaim, Err(_)) if self.cases.get(&id).is_some_and(|case| case.repeat || case.retries > 0) => {
                 self.leave_unanswered(now, id, "a repeat whose original cannot be read", out);
+            }
+            // pacs.008 does not say whether it is a repeat; rejected it would be taken for a new one.
+            (_, Err(_)) if matches!(self.cases.get(&id).map(|case| &case.body), Some(Body::Transfer(_))) => {
+                self.end_unclaimed(now, id, &crate::transfer::pending(), out);
             }
             _ => self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "the record could not be read", out),
         }

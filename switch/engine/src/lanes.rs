@@ -27,6 +27,8 @@ pub(crate) struct Active {
     pub(crate) queue: VecDeque<CaseId>,
     /// Who is told when a credit transfer's outcome becomes known.
     pub(crate) waits: Option<Asker>,
+    /// From then on a bank that says that it never got a transfer can be believed.
+    pub(crate) disowned_from: Mono,
 }
 
 /// A change being committed.
@@ -71,7 +73,7 @@ const RESIDENT: usize = 8192;
 
 impl Active {
     pub(crate) fn new(record: PaymentRecord) -> Self {
-        Self { record, lanes: VecDeque::new(), busy: None, queue: VecDeque::new(), waits: None }
+        Self { record, lanes: VecDeque::new(), busy: None, queue: VecDeque::new(), waits: None, disowned_from: Mono(0) }
     }
 
     pub(crate) fn owes(&self) -> bool {
@@ -132,6 +134,13 @@ impl Engine {
         }
     }
 
+    /// "No original received" (NOOR) is an outcome only where neither the transfer nor the enquiry that
+    /// it answers can still be on its way: both may live as long as the link says.
+    pub(crate) fn disowned_from(&self, now: Now, link: &LinkId) -> Mono {
+        let life = self.tables.links.get(link).map(|settings| settings.maximum_life).unwrap_or_default();
+        now.mono.after(life * 2)
+    }
+
     /// Owed messages that did not fit into the snapshot.
     pub(crate) fn take_lanes(&mut self, now: Now, lanes: Vec<OpenLane>) {
         self.lanes_left = !lanes.is_empty();
@@ -144,11 +153,13 @@ impl Engine {
     pub(crate) fn resume_lane(&mut self, now: Now, lane: OpenLane) {
         let payment = lane.item.payment;
         let release = self.patience(now, &lane.item);
+        let disowned_from = self.disowned_from(now, &lane.item.link);
         let known = self.active.entry(payment).or_insert_with(|| Active::new(lane.payment));
         if known.lanes.iter().any(|have| have.item.number == lane.item.number) {
             return;
         }
         if lane.item.kind == LaneKind::Enquiry {
+            known.disowned_from = disowned_from;
             self.transfers.insert(TransferOut::message_id_of(payment), payment);
         }
         self.owe(now, lane.item, Proof::Stored(self.epoch), release, 1);
@@ -349,6 +360,10 @@ impl Engine {
             }
             What::Recovered(item) => {
                 let release = self.patience(now, &item);
+                let disowned_from = self.disowned_from(now, &item.link);
+                if let Some(active) = self.active.get_mut(&payment) {
+                    active.disowned_from = disowned_from;
+                }
                 self.owe(now, item, Proof::Durable(durable), release, 0);
             }
             What::TransferDone(answer) => self.transfer_done(now, payment, &answer, Proof::Durable(durable), out),

@@ -55,7 +55,7 @@ pub(crate) struct Link {
     /// A timer is set. One at a time, however often the link went up and down meanwhile: else each of
     /// them would send its own echo and count its own miss.
     timed: bool,
-    /// The STAN of the 0800 that is not answered yet.
+    /// The STAN of the last 0800.
     managing: Option<Stan>,
     /// Owed messages in flight.
     pub(crate) lanes: usize,
@@ -192,17 +192,19 @@ impl Engine {
         }
     }
 
-    /// Sends 0800 with a STAN of its own.
+    /// Sends 0800, one at a time. Its STANs go round on their own: its answers are of another class, and
+    /// a link whose STANs are all held by owed reversals must be able to sign on to get rid of them.
     fn manage(&mut self, now: Now, name: LinkId, function: NetworkFunction, out: Out<'_>) {
         let Some(link) = self.links.get_mut(&name) else { return };
-        // What an earlier one waited for will not come any more, and its STAN must not be held for ever.
-        if let Some(unanswered) = link.managing.take()
-            && link.stop_waiting((b'8', b'0'), unanswered).is_some()
-        {
-            link.release(unanswered, now.mono);
+        let Some(block) = link.block else { return };
+        let stan = match link.managing {
+            Some(last) if last >= block.first && last < block.last => Stan::new(last.get() + 1).unwrap_or(block.first),
+            _ => block.first,
+        };
+        // What an earlier one waited for does not count any more.
+        if let Some(unanswered) = link.managing.replace(stan) {
+            link.stop_waiting((b'8', b'0'), unanswered);
         }
-        let Some(stan) = link.next_stan(now.mono) else { return };
-        link.managing = Some(stan);
         link.wait((b'8', b'0'), stan, Waiting::Network(function));
         let institution = self.tables.registry.acquirers.first().map(|(_, acquirer)| acquirer.institution).unwrap_or_default();
         let message = Outgoing::Network(NetworkOut { transmission: now.wall.transmission(), stan, institution, function });
@@ -247,7 +249,7 @@ impl Engine {
     pub(crate) fn on_answer(&mut self, now: Now, name: LinkId, answer: Incoming, out: Out<'_>) {
         self.heard(now, name);
         match answer {
-            Incoming::Network(answer) => self.on_managed(now, name, answer, out),
+            Incoming::Network(answer) => self.on_managed(name, answer, out),
             Incoming::Transfer(answer) => self.on_transfer_answer(now, name, *answer, out),
             Incoming::Card(answer) => {
                 let class = request_class(&answer.mti);
@@ -265,11 +267,10 @@ impl Engine {
         }
     }
 
-    fn on_managed(&mut self, now: Now, name: LinkId, answer: NetworkAnswer, out: Out<'_>) {
+    fn on_managed(&mut self, name: LinkId, answer: NetworkAnswer, out: Out<'_>) {
         let Some(link) = self.links.get_mut(&name) else { return };
         match link.stop_waiting((b'8', b'0'), answer.stan) {
             Some(Waiting::Network(function)) => {
-                link.release(answer.stan, now.mono);
                 if function != NetworkFunction::SignOn {
                     return;
                 }

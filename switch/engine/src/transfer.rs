@@ -199,6 +199,8 @@ impl Engine {
             return self.unmatched(name, 0, "no transfer waits under this message id", out);
         };
         let status = answer.answer.transfer.map(|transfer| transfer.status).unwrap_or_default();
+        let reason = answer.answer.transfer.map(|transfer| transfer.reason).unwrap_or_default();
+        let disowned = status.as_str() == "RJCT" && reason.as_str() == "NOOR";
         let cause = match status.as_str() {
             "ACSC" | "ACCC" => Cause::Approval,
             "RJCT" => Cause::Decline,
@@ -220,6 +222,9 @@ impl Engine {
             if !matches(&body.transfer.facts) {
                 return self.unmatched(name, 0, "its references differ from the transfer's", out);
             }
+            if disowned {
+                return self.unmatched(name, 0, "not received is not an outcome yet: it may still be on its way", out);
+            }
             if matches!(envelope.stage, Stage::Waiting | Stage::Sending) {
                 self.settle_transfer(now, id, cause, answer.answer, out);
             }
@@ -229,6 +234,9 @@ impl Engine {
         let Some(active) = self.active.get_mut(&payment) else { return };
         if !active.record.facts.transfer.as_ref().is_some_and(matches) {
             return self.unmatched(name, 0, "its references differ from the transfer's", out);
+        }
+        if disowned && now.mono < active.disowned_from {
+            return self.unmatched(name, 0, "not received is not an outcome yet: it may still be on its way", out);
         }
         if active.busy.is_some() {
             return;
@@ -256,6 +264,7 @@ impl Engine {
     pub(crate) fn owe_enquiry(&mut self, now: Now, id: CaseId, record: PaymentRecord, proof: Proof) {
         let Some(item) = enquiry_item(&record, 1, now) else { return };
         let mut active = Active::new(record);
+        active.disowned_from = self.disowned_from(now, &item.link);
         active.waits = self.cases.get(&id).map(|case| case.asker.clone());
         self.active.insert(item.payment, active);
         self.owe(now, item, proof, now.mono, 0);

@@ -20,7 +20,6 @@ use crate::world::World;
 #[derive(Debug, Clone)]
 pub(crate) struct Executed {
     pub(crate) facts: TransferFacts,
-    pub(crate) amount: i64,
     pub(crate) rejected: bool,
     /// Not told before: it is still being worked on.
     ready_at: u64,
@@ -41,6 +40,8 @@ pub(crate) struct Ordered {
     pub(crate) facts: TransferFacts,
     sends: u32,
     turn: u32,
+    /// The last thing sent was a question.
+    asked: bool,
     /// What it was told in the end: executed or not.
     pub(crate) executed: Option<bool>,
 }
@@ -82,10 +83,9 @@ impl World {
                 }
                 let rejected = self.dice.chance(150);
                 let now = self.now;
-                let amount = facts.amount.minor();
                 let slow = manner == 1 || manner == 2;
                 let ready_at = if slow { now + self.dice.between(5, 50) * SEC } else { now };
-                let known = self.bank.book.entry(uetr.clone()).or_insert(Executed { facts, amount, rejected, ready_at });
+                let known = self.bank.book.entry(uetr.clone()).or_insert(Executed { facts, rejected, ready_at });
                 let known = known.clone();
                 self.trace.tell(now, || format!("the bank has {uetr}, rejected {}, manner {manner}", known.rejected));
                 match manner {
@@ -94,7 +94,7 @@ impl World {
                         self.bank_answers(&known.facts, "ACSP", "", 20);
                         if manner == 2 {
                             self.counters.add(Count::LateAnswers);
-                            let delay = (known.ready_at - now) / MS;
+                            let delay = known.ready_at.saturating_sub(now) / MS;
                             self.bank_tells(&known, delay);
                         }
                     }
@@ -207,7 +207,7 @@ impl World {
             remittance: String::new(),
         };
         self.counters.add(Count::Transfers);
-        self.party.book.push(Ordered { facts, sends: 0, turn: 0, executed: None });
+        self.party.book.push(Ordered { facts, sends: 0, turn: 0, asked: false, executed: None });
         self.order(number);
     }
 
@@ -215,6 +215,7 @@ impl World {
         let created = self.wall_at(0);
         let Some(ordered) = self.party.book.get_mut(number) else { return };
         ordered.sends += 1;
+        ordered.asked = false;
         if ordered.sends > 1 {
             self.counters.add(Count::TransferRepeats);
         }
@@ -229,7 +230,8 @@ impl World {
     fn enquire(&mut self, number: usize) {
         let created = self.wall_at(0);
         self.party.messages += 1;
-        let Some(ordered) = self.party.book.get(number) else { return };
+        let Some(ordered) = self.party.book.get_mut(number) else { return };
+        ordered.asked = true;
         self.counters.add(Count::PartyEnquiries);
         let out = StatusRequestOut {
             message_id: Text::new(&format!("Q{:09}", self.party.messages)).unwrap_or_default(),
@@ -288,8 +290,8 @@ impl World {
         let status = answer.answer.transfer.unwrap_or(TransferStatus { status: Text::EMPTY, reason: Text::EMPTY });
         let executed = match status.status.as_str() {
             "ACSC" => true,
-            // Refused without a trace: what was sent before or behind it may still be accepted.
-            "RJCT" if matches!(status.reason.as_str(), "AB08" | "AB05") && ordered.sends > 1 => return,
+            // Refused perhaps without a trace: a copy of the order may still be accepted. It asks first.
+            "RJCT" if matches!(status.reason.as_str(), "AB08" | "AB05") && !ordered.asked => return,
             "RJCT" => false,
             _ => return,
         };

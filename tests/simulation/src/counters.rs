@@ -55,7 +55,6 @@ counters! {
     LanesSent = "reversals and advices sent to networks";
     LaneRepeats = "0421s and 0221s sent to networks";
     LanesRetried = "owed messages answered with a code that wants a retry";
-    NotFoundEarly = "originals not found (25) while they may still be on their way";
     NotFoundFinal = "originals not found (25) that ended a lane";
     LanesDead = "owed messages refused for good";
     LateApprovals = "approvals that came after their request was given up";
@@ -120,7 +119,7 @@ counters! {
     ClockJumps = "jumps of the wall clock";
     Reconfigured = "configurations swapped in mid traffic";
     Drains = "planned restarts with draining";
-    StansExhausted = "STAN blocks exhausted or wrapped";
+    StansWrapped = "STAN blocks that wrapped";
 }
 
 /// A number for each.

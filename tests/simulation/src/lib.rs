@@ -53,13 +53,27 @@ pub fn play(seed: u64, options: Options) -> Outcome {
     let mut world = world::World::new(seed, options.mutation, options.blind, options.story);
     world.play();
     world.judge();
-    let about = world.objections.first().map(|first| first.about.clone()).unwrap_or_default();
+    let everything = std::env::var_os("SWITCHYARD_STORY").is_some();
+    let about = world.objections.first().filter(|_| !everything).map(|first| first.about.clone()).unwrap_or_default();
     Outcome {
         seed,
         hash: world.trace.hash(),
         events: world.trace.events(),
-        story: world.trace.story(&about, 120),
+        story: world.trace.story(&about, if everything { usize::MAX / 4 } else { 60 }),
         counters: world.counters,
         objections: world.objections,
     }
+}
+
+/// Plays a seed again and tells what is wrong with it: each objection, and the story of the first.
+pub fn report(seed: u64, options: Options) -> String {
+    let outcome = play(seed, Options { story: true, ..options });
+    let mut words = format!("seed {seed}, hash {:016x}, {} objections\n", outcome.hash, outcome.objections.len());
+    for objection in outcome.objections.iter().take(12) {
+        words.push_str(&format!("  {} {:?}\n", objection.what, objection.about));
+    }
+    for line in &outcome.story {
+        words.push_str(&format!("    {line}\n"));
+    }
+    words
 }

@@ -29,8 +29,6 @@ pub(crate) struct Entry {
     pub(crate) rrn: String,
     pub(crate) request: Message,
     pub(crate) balance: bool,
-    pub(crate) refund: bool,
-    pub(crate) asked: i64,
     pub(crate) approved: i64,
     pub(crate) code: &'static str,
     pub(crate) approval: String,
@@ -53,7 +51,7 @@ pub(crate) struct Networks {
     /// Advices by link, STAN and DE37.
     advices: BTreeMap<(LinkId, String, String), i64>,
     /// Which request used a STAN last, and when it was last heard of.
-    stans: BTreeMap<(LinkId, String), (String, Time)>,
+    stans: BTreeMap<(LinkId, String), (String, Time, usize)>,
     approvals: u32,
 }
 
@@ -141,9 +139,14 @@ impl World {
             self.object(format!("an 0420 overtook its original {} on {link}", key.1), &about);
         }
         let balance = text(&message, 3).starts_with("31");
-        if let Some((other, at)) = self.networks.stans.insert((link, key.1.clone()), (rrn.clone(), self.now))
+        // Balance enquiries leave no mark in the record, and need none: their answers move nothing.
+        if !balance
+            && let Some((other, at, owners)) =
+                self.networks.stans.insert((link, key.1.clone()), (rrn.clone(), self.now, self.nodes.len()))
             && other != rrn
-            && !balance
+            // The quarantine is in memory: a new owner goes on behind the last STAN of the record, and
+            // where a block is so small that it wraps in a minute, it meets those of the old one.
+            && owners == self.nodes.len()
             && self.now.saturating_sub(at) < LIFE
         {
             self.object(format!("STAN {} on {link} was used again too soon", key.1), &[rrn.clone(), other]);
@@ -176,8 +179,6 @@ impl World {
             stan: key.1.clone(),
             rrn,
             balance,
-            refund: text(&message, 3).starts_with("20"),
-            asked,
             approved,
             code,
             approval: if approved > 0 || balance { format!("{:06}", self.networks.approvals) } else { String::new() },
@@ -293,7 +294,7 @@ impl World {
         let refused = code == Some("12");
         let effect = !refused && (code.is_none() || self.dice.chance(500));
         let now = self.now;
-        if let Some((_, at)) = self.networks.stans.get_mut(&(link, stan.clone())) {
+        if let Some((_, at, _)) = self.networks.stans.get_mut(&(link, stan.clone())) {
             *at = now;
         }
         let mut wrong = None;

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use engine::{CallId, ConnId, Event, LegId};
+use engine::{CallId, ConnId, Event, LegId, Proof};
 use ledger::Lookup;
+use payments::outgoing::Outgoing;
 use payments::{LinkId, Mono};
 
 use crate::clock::Time;
@@ -77,6 +78,9 @@ pub(crate) struct Write {
     /// None where it could not be made.
     pub(crate) frame: Option<Vec<u8>>,
     pub(crate) by: Mono,
+    /// Why it may leave, and what it is: looked at when it does.
+    pub(crate) proof: Proof,
+    pub(crate) message: Box<Outgoing>,
     /// A request that would have an effect on money.
     pub(crate) financial: bool,
 }

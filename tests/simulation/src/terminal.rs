@@ -70,7 +70,6 @@ pub(crate) struct Saw {
 pub(crate) struct Sale {
     pub(crate) kind: Kind,
     pub(crate) script: Script,
-    pub(crate) bin: &'static str,
     pan: String,
     pin: Option<bool>,
     pub(crate) amount: i64,
@@ -83,6 +82,8 @@ pub(crate) struct Sale {
     turn: u32,
     repeats_left: u32,
     pub(crate) conflicted: bool,
+    /// The conflict was sent before the answer came: only a full approval of the right amount counts.
+    ambiguous: bool,
     pub(crate) saw: Option<Saw>,
     reversal: Option<(u32, bool, u32)>,
     partial: bool,
@@ -208,7 +209,6 @@ impl World {
         let sale = Sale {
             kind,
             script,
-            bin,
             pan,
             pin,
             amount,
@@ -221,6 +221,7 @@ impl World {
             turn: 0,
             repeats_left,
             conflicted: false,
+            ambiguous: false,
             saw: None,
             reversal: None,
             partial: false,
@@ -386,19 +387,20 @@ impl World {
                     sale.turn = turn + 1;
                 }
             }
-            (Script::Conflict, _) if !sale.conflicted => {
+            // Refused without a trace: the other body would be the request.
+            (Script::Conflict, Stage::Done) if sale.saw.as_ref().is_some_and(|saw| says_nothing(&saw.code)) => {}
+            (Script::Conflict, stage) if !sale.conflicted => {
                 sale.conflicted = true;
+                // Now nobody can say which of the two an answer is about: asking again would not help.
+                sale.ambiguous = stage == Stage::Asked;
+                sale.repeats_left = 0;
                 let other = sale.amount + 100;
                 if let Some(mut message) = self.request(t, s) {
                     message.set(4, format!("{other:012}"));
                     self.terminal_sends(t, &message, 0);
                 }
             }
-            (Script::Plain | Script::AskAgain | Script::Conflict | Script::Partial, Stage::Done)
-                if sale.completion.is_none() && sale.approved() =>
-            {
-                self.complete(t, s);
-            }
+            (Script::Plain, Stage::Done) if sale.completion.is_none() && sale.approved() => self.complete(t, s),
             _ => {}
         }
     }
@@ -513,7 +515,7 @@ impl World {
             return;
         }
         self.trace
-            .tell(self.now, || format!("{} hears {} {} about stan {stan}", terminal_id(t), message.mti(), text(&message, 39)));
+            .tell(self.now, || format!("{} hears {} {} about stan {stan:06}", terminal_id(t), message.mti(), text(&message, 39)));
         match message.mti() {
             "0110" | "0210" => self.answered(t, s, &message),
             "0230" => self.completion_answered(t, s, &message),
@@ -528,8 +530,6 @@ impl World {
             approval: text(message, 38).to_owned(),
             rrn: text(message, 37).to_owned(),
         };
-        let about = format!("{}/{:06}", terminal_id(t), 0);
-        let _ = about;
         let Some(terminal) = self.terminals.get_mut(t) else { return };
         let (careful, takes_partial) = (terminal.careful, terminal.model.takes_partial);
         let Some(sale) = terminal.book.get_mut(s) else { return };
@@ -541,7 +541,8 @@ impl World {
             return self.object("a terminal got a partial approval that it cannot take".to_owned(), &[about]);
         }
         if let Some(first) = &sale.saw {
-            if !says_nothing(&saw.code) && !says_nothing(&first.code) {
+            // A balance is asked for anew each time.
+            if sale.kind != Kind::Balance && !says_nothing(&saw.code) && !says_nothing(&first.code) {
                 if *first != saw {
                     let (about, first) = (format!("{:06}", sale.stan), first.clone());
                     return self
@@ -558,6 +559,9 @@ impl World {
             return;
         }
         let approved = is_approval(&saw.code);
+        if sale.ambiguous && !(approved && saw.amount == sale.amount) {
+            return self.start_reversal(t, s);
+        }
         let balance = sale.kind == Kind::Balance;
         match saw.code.as_str() {
             "10" => self.counters.add(Count::Partials),
@@ -565,7 +569,8 @@ impl World {
             _ if approved => self.counters.add(Count::Approvals),
             _ => self.counters.add(Count::IssuerDeclines),
         }
-        let unsure = says_nothing(&saw.code) || saw.code == "68";
+        let nothing = says_nothing(&saw.code);
+        let unsure = nothing || saw.code == "68";
         sale.saw = Some(saw);
         sale.stage = Stage::Done;
         sale.turn += 1;
@@ -583,11 +588,9 @@ impl World {
         if approved && matches!(script, Script::CancelLater | Script::Partial) {
             later(self, 100, 90_000);
         }
-        if matches!(script, Script::AskAgain) {
+        // What was refused without a trace would be a new request if it came again.
+        if matches!(script, Script::AskAgain | Script::Conflict) && !nothing {
             later(self, 50, 40_000);
-        }
-        if matches!(script, Script::Conflict) {
-            later(self, 50, 20_000);
         }
         let by_completion = kind == Kind::Authorization || (kind == Kind::Purchase && !host);
         if approved && by_completion && script == Script::Plain && self.dice.chance(900) {

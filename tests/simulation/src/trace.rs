@@ -41,18 +41,19 @@ impl Trace {
         self.events
     }
 
-    /// The last `count` lines that name one of `about`; all of the last ones where `about` is empty.
+    /// The first and the last `count` lines that name one of `about`; of all where `about` is empty.
     pub(crate) fn story(&self, about: &[String], count: usize) -> Vec<String> {
         let all = self.story.as_deref().unwrap_or_default();
         let names = |words: &str| about.is_empty() || about.iter().any(|name| words.contains(name.as_str()));
-        let mut lines: Vec<String> = all
-            .iter()
-            .rev()
-            .filter(|(_, words)| names(words))
-            .take(count)
-            .map(|(at, words)| format!("{} {words}", shown(*at)))
-            .collect();
-        lines.reverse();
-        lines
+        let line = |(at, words): &(Time, String)| format!("{} {words}", shown(*at));
+        let lines: Vec<String> = all.iter().filter(|(_, words)| names(words)).map(line).collect();
+        match lines.len().checked_sub(2 * count) {
+            None | Some(0) => lines,
+            Some(left_out) => {
+                let (first, rest) = lines.split_at(count);
+                let between = format!("      … {left_out} more …");
+                first.iter().cloned().chain([between]).chain(rest.iter().skip(left_out).cloned()).collect()
+            }
+        }
     }
 }

@@ -37,6 +37,12 @@ pub enum Mutation {
     WriteLate,
     /// Secrets are not given back.
     LeakSecrets,
+    /// The record is judged with a capture in it twice.
+    DoubleCapture,
+    /// The record is judged with a hold that never ended.
+    DropHold,
+    /// The record is judged with a capture on another day.
+    WrongDate,
 }
 
 /// Something that is wrong, and what it is about.
@@ -79,6 +85,10 @@ pub(crate) struct World {
     pub(crate) alarms: Vec<(&'static str, Option<PaymentId>)>,
     pub(crate) closed: BTreeMap<BusinessDate, Vec<String>>,
     pub(crate) late_writes: u32,
+    /// Claims that an engine asked for and could not read: a duplicate that does not say so is new then.
+    pub(crate) unreadable: BTreeSet<ClaimKey>,
+    /// The last STAN that a node sent on a link.
+    pub(crate) last_stans: BTreeMap<(usize, LinkId), u32>,
 }
 
 impl World {
@@ -114,6 +124,8 @@ impl World {
             alarms: Vec::new(),
             closed: BTreeMap::new(),
             late_writes: 0,
+            unreadable: BTreeSet::new(),
+            last_stans: BTreeMap::new(),
         };
         world.queue.push(0, What::Open);
         for terminal in 0..world.terminals.len() {
@@ -166,8 +178,19 @@ impl World {
             .map(|sale| format!("{:06}", sale.stan))
             .take(2)
             .collect();
+        let about: Vec<String> = about
+            .into_iter()
+            .chain(
+                self.party.book.iter().filter(|ordered| ordered.executed.is_none()).map(|ordered| ordered.facts.uetr.to_string()),
+            )
+            .collect();
         let transfers = self.party.book.iter().filter(|ordered| ordered.executed.is_none()).count();
-        let terminals = about.len();
+        let terminals = about.len() - transfers;
+        let owing = self.store.read(crate::setup::SHARD, |tables| {
+            let open = tables.owed.iter().filter_map(|(id, _)| tables.payments.get(id));
+            open.map(|payment| payment.facts.rrn.to_string()).take(2).collect::<Vec<_>>()
+        });
+        let about: Vec<String> = about.into_iter().chain(owing).collect();
         self.object(
             format!("it does not come to rest: {in_flight} in flight, {owed} owed, {terminals} terminals and {transfers} transfers wait"),
             &about,

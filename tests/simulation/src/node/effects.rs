@@ -1,7 +1,9 @@
 //! Carrying out what the engine wants.
 
 use dialects::iso87::CardSecrets;
-use engine::{CallId, Carried, Effect, Event, HsmDone, HsmFailure, HsmJob, LegId, LinkAct, LinkEvent, Note, Secrets, StoreEvent};
+use engine::{
+    CallId, Carried, Effect, Event, HsmDone, HsmFailure, HsmJob, LegId, LinkAct, LinkEvent, Note, Proof, Secrets, StoreEvent,
+};
 use ledger::Lookup;
 use payments::outgoing::{Outgoing, Response};
 use payments::{LinkId, Mono, PinBlock, State};
@@ -25,8 +27,7 @@ impl World {
                     }
                 }
                 Effect::Send { proof, leg, link, message, secrets, by } => {
-                    self.watch_send(n, &proof, link, &message);
-                    self.send(n, leg, link, &message, &secrets, by);
+                    self.send(n, leg, link, (proof, message), &secrets, by);
                 }
                 Effect::Reply { proof, to, response } => {
                     self.watch_reply(n, &proof, &response);
@@ -54,7 +55,27 @@ impl World {
     }
 
     /// A message towards a network or the bank: made now, written in a moment.
-    fn send(&mut self, n: usize, leg: LegId, link: LinkId, message: &Outgoing, secrets: &Secrets, by: Mono) {
+    fn send(
+        &mut self,
+        n: usize,
+        leg: LegId,
+        link: LinkId,
+        (proof, message): (Proof, Box<Outgoing>),
+        secrets: &Secrets,
+        by: Mono,
+    ) {
+        let boxed = message.clone();
+        let message = &*message;
+        match message {
+            Outgoing::Card(out) => {
+                let stan = out.egress.stan.get();
+                if self.last_stans.insert((n, link), stan).is_some_and(|last| last > stan) {
+                    self.counters.add(Count::StansWrapped);
+                }
+            }
+            Outgoing::StatusRequest(_) => self.counters.add(Count::Enquiries),
+            _ => {}
+        }
         let frame = self.frame(n, link, message, secrets);
         self.trace.tell(self.now, || format!("node {n} sends on {link}: {}", describe(message)));
         let financial = !matches!(message, Outgoing::Network(_) | Outgoing::StatusRequest(_));
@@ -86,7 +107,7 @@ impl World {
             }
             _ => {}
         }
-        self.queue.push(at, What::Write(Box::new(Write { node: n, leg, link, frame, by, financial })));
+        self.queue.push(at, What::Write(Box::new(Write { node: n, leg, link, frame, by, proof, message: boxed, financial })));
     }
 
     /// As the shell makes frames: the dialect, the card from its keeper, a MAC.
@@ -205,6 +226,7 @@ impl World {
             }
             if self.dice.chance(300) {
                 self.counters.add(Count::ReadsFailed);
+                self.unread(&what);
                 let event = Event::Store(StoreEvent::Loaded { call, found: Err("too late".to_owned()) });
                 return self.queue.push(self.now + 200 * MS, What::Step { node: n, event: Box::new(event) });
             }
@@ -215,7 +237,16 @@ impl World {
 
     pub(crate) fn read(&mut self, n: usize, call: CallId, what: &Lookup) {
         let found = self.store.lookup_now(SHARD, what).map_err(|error| error.to_string());
+        if found.is_err() {
+            self.unread(what);
+        }
         self.step(n, Event::Store(StoreEvent::Loaded { call, found }));
+    }
+
+    fn unread(&mut self, what: &Lookup) {
+        if let Lookup::Claim(key) = what {
+            self.unreadable.insert(*key);
+        }
     }
 
     fn act_on_link(&mut self, n: usize, link: LinkId, act: LinkAct) {

@@ -5,7 +5,7 @@ use engine::{Event, LinkEvent, Sent};
 use payments::LinkId;
 use payments::outgoing::Incoming;
 
-use crate::clock::{MS, SEC, Time};
+use crate::clock::{MS, SEC};
 use crate::counters::Count;
 use crate::queue::{What, Write};
 use crate::setup::{BANK, BANK_BIC, LINES, SWITCH_BIC};
@@ -15,7 +15,7 @@ use crate::world::{Mutation, World};
 impl World {
     /// Just before the write: the deadline, the lease, the socket.
     pub(crate) fn write(&mut self, write: Write) {
-        let Write { node: n, leg, link, frame, by, financial } = write;
+        let Write { node: n, leg, link, frame, by, proof, message, financial } = write;
         let Some(node) = self.nodes.get(n).filter(|node| node.alive()) else { return };
         let careless = self.mutation == Mutation::WriteLate;
         let line = node.lines.get(&link).copied().unwrap_or_default();
@@ -34,6 +34,7 @@ impl World {
                 if late && financial {
                     self.late_writes += 1;
                 }
+                self.watch_send(n, &proof, link, &message);
                 if line.dead {
                     Sent::Sent
                 } else if !self.calm && self.dice.chance(self.plan.mid_frame) {
@@ -139,9 +140,5 @@ impl World {
             self.counters.add(Count::LinksCut);
             self.cut_line(n, link, 12_000);
         }
-    }
-
-    pub(crate) fn line_time(&self) -> Time {
-        self.now
     }
 }

@@ -6,6 +6,7 @@ use ledger::{ClaimKey, LaneKind};
 use payments::outgoing::{Outgoing, Response, TransferOut};
 use payments::{LinkId, PaymentId, State};
 
+use crate::counters::Count;
 use crate::setup::SHARD;
 use crate::world::World;
 
@@ -51,7 +52,9 @@ impl World {
             Outgoing::Card(out) => {
                 let there = self.store.read(SHARD, |tables| {
                     tables.payments.values().any(|payment| {
-                        payment.facts.egress.as_ref() == Some(&out.egress) && payment.standing.state == State::Sent
+                        // Reversed already while it waited for its write: then the reversal waits for it.
+                        payment.facts.egress.as_ref() == Some(&out.egress)
+                            && matches!(payment.standing.state, State::Sent | State::Reversing)
                     })
                 });
                 (there && matches!(proof, Proof::Durable(_)), out.egress.rrn.to_string())
@@ -118,6 +121,9 @@ impl World {
                     stan: card.head.stan.get(),
                 };
                 self.told.entry(key).or_default().push(told);
+                if claimed && matches!(stored, Some((_, true))) {
+                    self.counters.add(Count::TombstonesHit);
+                }
                 if self.blind {
                     return;
                 }
