@@ -1,5 +1,6 @@
 //! Measurements. Every figure stands beside a limit or a peer that was measured in the same run, as a
 //! ratio; above 1 is better than what it is held against.
+#![allow(clippy::float_arithmetic, reason = "times and ratios; there is no money here")]
 
 pub mod machine;
 pub mod record;

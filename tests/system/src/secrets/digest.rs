@@ -4,6 +4,7 @@
 const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
 
 /// MD5.
+#[allow(clippy::float_arithmetic, reason = "the standard defines its constants by the sine")]
 pub fn md5(data: &[u8]) -> [u8; 16] {
     // RFC 1321 3.4: the 64 constants are those of the sine.
     let constants: Vec<u32> = (1..=64).map(|i| (f64::from(i).sin().abs() * 4_294_967_296.0) as u32).collect();

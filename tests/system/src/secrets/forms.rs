@@ -75,7 +75,7 @@ fn aligned(name: &'static str, bytes: &[u8]) -> Vec<Form> {
     let form = |before: usize| {
         let padded: Vec<u8> = std::iter::repeat_n(0, before).chain(bytes.iter().copied()).collect();
         let mut text = STANDARD_NO_PAD.encode(&padded).into_bytes();
-        if padded.len() * 8 % 6 != 0 {
+        if !(padded.len() * 8).is_multiple_of(6) {
             text.pop();
         }
         (name, text.split_off((before * 8).div_ceil(6)))
