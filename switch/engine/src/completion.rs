@@ -169,8 +169,16 @@ impl Engine {
         Some(link.next_stan(now.mono).unwrap_or(original))
     }
 
-    /// Kept, answered, and raised: an operator must find what it belongs to.
+    /// Kept, answered, and raised: an operator must find what it belongs to. A duplicate of one that was
+    /// accepted finds nothing to complete either, so its claim is looked up before anybody is alarmed.
     fn unmatched_advice(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        if let Some(case) = self.cases.get_mut(&id)
+            && let (Some(claim), false) = (case.claim, case.looked_up)
+        {
+            case.stage = Stage::LoadingClaim;
+            self.load(Some(id), Lookup::Claim(claim), out);
+            return;
+        }
         out.push(Effect::Note(Note::Alarm { what: "a completion without its authorization", payment: None }));
         self.answer_reversal(now, id, ResponseCode::APPROVED, None, out);
     }

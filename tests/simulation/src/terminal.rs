@@ -124,6 +124,11 @@ pub(crate) struct Terminal {
     pub(crate) book: Vec<Sale>,
 }
 
+/// A sale by its terminal and STAN.
+pub(crate) fn name_of(t: usize, sale: &Sale) -> String {
+    format!("{}/{:06}", terminal_id(t), sale.stan)
+}
+
 /// Codes that approve, as the terminal's own manual has them.
 pub(crate) fn is_approval(code: &str) -> bool {
     matches!(code, "00" | "08" | "10" | "11" | "16" | "85" | "87")
@@ -312,14 +317,10 @@ impl World {
     fn terminal_sends(&mut self, t: usize, message: &Message, held_up: Time) {
         let frame = wire::sealed(message, cards::terminal_key(t));
         self.trace.tell(self.now, || {
-            format!(
-                "{} sends {} stan {} amount {} about {}",
-                terminal_id(t),
-                message.mti(),
-                text(message, 11),
-                text(message, 4),
-                text(message, 90)
-            )
+            let name = terminal_id(t);
+            let about = text(message, 90).get(4..10).map(|stan| format!(" about {name}/{stan}")).unwrap_or_default();
+            let rrn = text(message, 37);
+            format!("{name}/{} sends {} amount {} rrn {rrn}{about}", text(message, 11), message.mti(), text(message, 4))
         });
         let known = self.terminals.get(t).and_then(|terminal| terminal.conn);
         let Some((n, conn)) = self.connection(Peer::Terminal(t), known) else {
@@ -537,16 +538,16 @@ impl World {
             return;
         }
         if saw.code == "10" && !takes_partial {
-            let about = format!("stan {:06}", sale.stan);
+            let about = name_of(t, sale);
             return self.object("a terminal got a partial approval that it cannot take".to_owned(), &[about]);
         }
         if let Some(first) = &sale.saw {
             // A balance is asked for anew each time.
             if sale.kind != Kind::Balance && !says_nothing(&saw.code) && !says_nothing(&first.code) {
                 if *first != saw {
-                    let (about, first) = (format!("{:06}", sale.stan), first.clone());
+                    let (about, first) = (name_of(t, sale), first.clone());
                     return self
-                        .object(format!("asked again, told otherwise: {first:?}, then {saw:?}"), &[terminal_id(t), about]);
+                        .object(format!("asked again, told otherwise: {first:?}, then {saw:?}"), &[about]);
                 }
                 sale.again.push(saw);
             }
@@ -620,8 +621,8 @@ impl World {
             }
             "91" | "96" | "68" | "30" | "63" => {}
             other => {
-                let about = format!("{:06}", sale.stan);
-                self.object(format!("a completion was refused with {other}"), &[terminal_id(t), about]);
+                let about = name_of(t, sale);
+                self.object(format!("a completion was refused with {other}"), &[about]);
             }
         }
     }
@@ -648,8 +649,8 @@ impl World {
             }
             "91" | "96" | "68" | "30" | "63" => {}
             other => {
-                let about = format!("{:06}", sale.stan);
-                self.object(format!("a reversal was refused with {other}"), &[terminal_id(t), about]);
+                let about = name_of(t, sale);
+                self.object(format!("a reversal was refused with {other}"), &[about]);
             }
         }
     }

@@ -173,9 +173,9 @@ impl World {
         let about: Vec<String> = self
             .terminals
             .iter()
-            .flat_map(|terminal| terminal.book.iter())
-            .filter(|sale| !matches!(sale.stage, crate::terminal::Stage::Done | crate::terminal::Stage::Reversed))
-            .map(|sale| format!("{:06}", sale.stan))
+            .flat_map(|terminal| terminal.book.iter().map(|sale| (terminal.index, sale)))
+            .filter(|(_, sale)| !matches!(sale.stage, crate::terminal::Stage::Done | crate::terminal::Stage::Reversed))
+            .map(|(t, sale)| crate::terminal::name_of(t, sale))
             .take(2)
             .collect();
         let about: Vec<String> = about

@@ -19,6 +19,8 @@ pub(crate) struct Told {
     pub(crate) claimed: bool,
     /// Whether the claim was in the record when it was told.
     pub(crate) known: bool,
+    /// A request for money, not an advice or a reversal.
+    pub(crate) request: bool,
     pub(crate) terminal: String,
     pub(crate) stan: u32,
 }
@@ -117,6 +119,7 @@ impl World {
                     amount: card.amount.minor(),
                     claimed,
                     known: stored.is_some(),
+                    request: matches!(card.head.mti.as_bytes(), [_, b'1' | b'2', b'0', _]),
                     terminal: card.head.terminal.to_string(),
                     stan: card.head.stan.get(),
                 };
