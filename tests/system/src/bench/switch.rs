@@ -5,6 +5,12 @@
 //! N payments in flight allow at most N / (2 x sync) a second however fast the code is; and every
 //! process of the laboratory shares the processors, so the processor time of one authorization over
 //! all of them gives the other limit. Both are computed from what the same run measured.
+//!
+//! What it showed on two cores with an ext4 disk that syncs a page in 0.13 ms: 2,460 authorizations a
+//! second sustained at 87 % of what the processors allow, so it is the processors that bind, not the two
+//! commits: groups of 31 commands need 0.07 syncs for an authorization. About half of the processor time
+//! is the switch (with the software token), a quarter PostgreSQL, the rest terminals and issuers. Beyond
+//! the limit the queue grows and requests are refused with 91; nothing is approved on one side only.
 
 use std::time::Duration;
 
