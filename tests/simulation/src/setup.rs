@@ -70,6 +70,8 @@ pub(crate) struct Plan {
     pub(crate) mid_frame: u32,
     pub(crate) undeliverable: u32,
     pub(crate) stans: u32,
+    /// Nobody waits for a reply longer than this, in seconds.
+    pub(crate) reply: u64,
     pub(crate) crashes: u64,
     pub(crate) pauses: u64,
     pub(crate) leases: u64,
@@ -106,8 +108,9 @@ impl Plan {
             mid_frame: level(dice) / 2,
             undeliverable: level(dice) / 2,
             stans: dice.pick(&[999, 999, 200, 24, 10]),
-            crashes: few(dice, 3),
-            pauses: few(dice, 3),
+            reply: dice.pick(&[12, 12, 7]),
+            crashes: few(dice, 5),
+            pauses: few(dice, 4),
             leases: few(dice, 1),
             cuts: few(dice, 8),
             half_open: few(dice, 2),
@@ -238,6 +241,6 @@ pub(crate) fn tables(plan: &Plan, version: u64) -> Arc<Tables> {
         rules: risk::Rules::compile(&rules).expect("the rules are right"),
         banks: [(Text::literal("*"), BANK)].into_iter().collect(),
         limits: engine::tables::Limits::default(),
-        deadlines: Deadlines::default(),
+        deadlines: Deadlines { reply: Duration::from_secs(plan.reply), ..Deadlines::default() },
     })
 }

@@ -100,6 +100,10 @@ impl Node {
 impl World {
     /// A new process takes the shard.
     pub(crate) fn open_node(&mut self) {
+        // Whoever holds the lease keeps the shard.
+        if self.serving.and_then(|n| self.nodes.get(n)).is_some_and(|node| node.alive() && node.lease_until.is_none()) {
+            return;
+        }
         let me = NodeId(uuid::Builder::from_random_bytes(self.dice.wide().to_be_bytes()).into_uuid());
         let (fence, snapshot) = match self.store.open_now(SHARD, me) {
             Ok(opened) => opened,

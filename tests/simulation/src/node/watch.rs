@@ -79,10 +79,12 @@ impl World {
                 (owed && !unclaimed, out.egress.rrn.to_string())
             }
             Outgoing::CreditTransfer(out) => {
-                (self.transfer_stands(out.message_id, State::Sent) && !unclaimed, out.facts.uetr.to_string())
+                (self.transfer_stands(out.message_id, |state| state == State::Sent) && !unclaimed, out.facts.uetr.to_string())
             }
             Outgoing::StatusRequest(out) => {
-                (self.transfer_stands(out.original_message_id, State::Enquiring), out.facts.uetr.to_string())
+                // Or resolved while the enquiry waited for its write.
+                let asked = |state| matches!(state, State::Enquiring | State::Executed | State::Declined);
+                (self.transfer_stands(out.original_message_id, asked), out.facts.uetr.to_string())
             }
         };
         if !fits {
@@ -91,13 +93,14 @@ impl World {
     }
 
     fn owes(&self, wanted: impl Fn(LaneKind, &ledger::LaneItem) -> bool) -> bool {
-        self.store.read(SHARD, |tables| tables.lanes.values().any(|row| row.end.is_none() && wanted(row.item.kind, &row.item)))
+        // One that ended while the attempt waited for its write may still leave: it says nothing new.
+        self.store.read(SHARD, |tables| tables.lanes.values().any(|row| wanted(row.item.kind, &row.item)))
     }
 
-    fn transfer_stands(&self, message_id: payments::Text<35>, state: State) -> bool {
+    fn transfer_stands(&self, message_id: payments::Text<35>, wanted: impl Fn(State) -> bool) -> bool {
         self.store.read(SHARD, |tables| {
             let by_id = |id: &PaymentId| TransferOut::message_id_of(*id) == message_id;
-            tables.payments.iter().any(|(id, payment)| by_id(id) && payment.standing.state == state)
+            tables.payments.iter().any(|(id, payment)| by_id(id) && wanted(payment.standing.state))
         })
     }
 
