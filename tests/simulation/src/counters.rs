@@ -98,8 +98,13 @@ counters! {
     WithheldByDeadline = "messages withheld because their deadline had passed";
     WithheldByLease = "messages withheld because the lease was gone";
     NodeCrashes = "crashes of the node";
-    CrashedMidCommit = "crashes with a commit under way";
+    CrashedBeforeCommit = "crashes with a commit on its way to the store";
     CrashedAfterCommit = "crashes between a commit and its report";
+    CrashedAfterSend = "crashes just behind the write of a request";
+    CrashedAfterReversal = "crashes just behind the write of a reversal or advice";
+    CrashedAtAnswer = "crashes with an answer in hand";
+    CrashedAtAcknowledgement = "crashes with an acknowledgement in hand";
+    CrashedAtReply = "crashes with a reply in hand";
     Pauses = "pauses of the node";
     LeasesLost = "leases lost";
     Fenced = "commits of an old owner that were fenced out";

@@ -10,6 +10,42 @@ use crate::queue::{Trouble, What};
 use crate::setup::{DEBTORS, DEPOSIT, SHARD, tables};
 use crate::world::World;
 
+/// Where a process may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edge {
+    BeforeCommit,
+    AfterCommit,
+    AfterSend,
+    AfterReversal,
+    AtAnswer,
+    AtAcknowledgement,
+    AtReply,
+}
+
+impl Edge {
+    const ALL: [Edge; 7] = [
+        Edge::BeforeCommit,
+        Edge::AfterCommit,
+        Edge::AfterSend,
+        Edge::AfterReversal,
+        Edge::AtAnswer,
+        Edge::AtAcknowledgement,
+        Edge::AtReply,
+    ];
+
+    fn counted(self) -> Count {
+        match self {
+            Self::BeforeCommit => Count::CrashedBeforeCommit,
+            Self::AfterCommit => Count::CrashedAfterCommit,
+            Self::AfterSend => Count::CrashedAfterSend,
+            Self::AfterReversal => Count::CrashedAfterReversal,
+            Self::AtAnswer => Count::CrashedAtAnswer,
+            Self::AtAcknowledgement => Count::CrashedAtAcknowledgement,
+            Self::AtReply => Count::CrashedAtReply,
+        }
+    }
+}
+
 impl World {
     /// Spreads the plan's troubles over the history.
     pub(crate) fn plan_troubles(&mut self) {
@@ -101,26 +137,37 @@ impl World {
         }
     }
 
-    /// The process ends in the middle of whatever it does.
+    /// The process ends: at once, or at the next such edge.
     fn crash(&mut self) {
+        match self.dice.index(Edge::ALL.len() * 2) {
+            index if index < Edge::ALL.len() => self.armed = Some(Edge::ALL[index]),
+            _ => self.crash_now(),
+        }
+    }
+
+    /// Whether the process ends here.
+    pub(crate) fn crashes_at(&mut self, n: usize, edge: Edge) -> bool {
+        if self.armed != Some(edge) || self.calm || self.serving != Some(n) {
+            return false;
+        }
+        self.counters.add(edge.counted());
+        self.crash_now();
+        true
+    }
+
+    fn crash_now(&mut self) {
+        self.armed = None;
         let Some(n) = self.serving else { return };
         self.counters.add(Count::NodeCrashes);
-        let node = &mut self.nodes[n];
-        let under_way = node.committing.as_ref().map(|committing| (committing.at_store, committing.evidence.is_some()));
-        match under_way {
-            Some((_, true)) => self.counters.add(Count::CrashedAfterCommit),
-            Some((false, false)) => {
-                self.counters.add(Count::CrashedMidCommit);
-                // On its way to the store: it may arrive all the same.
-                if self.dice.chance(500)
-                    && let Some(committing) = self.nodes[n].committing.as_ref()
-                    && !committing.staged.batch.items.is_empty()
-                {
-                    // Whatever the store says, nobody is left to hear it.
-                    let _ = self.store.commit_now(&self.nodes[n].fence, &committing.staged.batch);
-                }
-            }
-            _ => {}
+        if let Some(committing) = self.nodes[n].committing.as_ref()
+            && !committing.at_store
+            && !committing.staged.batch.items.is_empty()
+            && self.dice.chance(500)
+        {
+            // On its way to the store, it arrives all the same. Whatever the store says to it, nobody is
+            // left to hear it.
+            let committing = self.nodes[n].committing.as_ref();
+            let _ = committing.map(|committing| self.store.commit_now(&self.nodes[n].fence, &committing.staged.batch));
         }
         self.kill_node(n, "crashed");
         let at = self.now + self.dice.between(1_000, 12_000) * MS;

@@ -546,8 +546,7 @@ impl World {
             if sale.kind != Kind::Balance && !says_nothing(&saw.code) && !says_nothing(&first.code) {
                 if *first != saw {
                     let (about, first) = (name_of(t, sale), first.clone());
-                    return self
-                        .object(format!("asked again, told otherwise: {first:?}, then {saw:?}"), &[about]);
+                    return self.object(format!("asked again, told otherwise: {first:?}, then {saw:?}"), &[about]);
                 }
                 sale.again.push(saw);
             }

@@ -10,6 +10,7 @@ use crate::bank::{Bank, Party};
 use crate::clock::{MS, SEC, Time};
 use crate::counters::{Count, Counters};
 use crate::dice::Dice;
+use crate::faults::Edge;
 use crate::network::Networks;
 use crate::node::Node;
 use crate::node::watch::Told;
@@ -85,6 +86,8 @@ pub(crate) struct World {
     pub(crate) alarms: Vec<(&'static str, Option<PaymentId>)>,
     pub(crate) closed: BTreeMap<BusinessDate, Vec<String>>,
     pub(crate) late_writes: u32,
+    /// The process ends when it comes there.
+    pub(crate) armed: Option<Edge>,
     /// Claims that an engine asked for and could not read: a duplicate that does not say so is new then.
     pub(crate) unreadable: BTreeSet<ClaimKey>,
     /// The last STAN that a node sent on a link.
@@ -124,6 +127,7 @@ impl World {
             alarms: Vec::new(),
             closed: BTreeMap::new(),
             late_writes: 0,
+            armed: None,
             unreadable: BTreeSet::new(),
             last_stans: BTreeMap::new(),
         };

@@ -66,7 +66,10 @@ impl World {
                     dead: id.is_some_and(|id| self.dead.contains(&id)),
                 };
                 if let Err(what) = triple.judge() {
-                    let about = [crate::terminal::name_of(terminal.index, sale), rrn].into_iter().filter(|name| !name.is_empty()).collect();
+                    let about = [crate::terminal::name_of(terminal.index, sale), rrn]
+                        .into_iter()
+                        .filter(|name| !name.is_empty())
+                        .collect();
                     wrong.push((format!("{}: {what}", triple.name), about));
                 }
             }

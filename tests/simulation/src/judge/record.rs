@@ -97,7 +97,11 @@ impl World {
             // A refusal says that nothing was kept. Of a claim that was in the record it is a lie, and
             // where the payment is approved it costs money. Another body is another matter.
             let lie = told.iter().find(|told| {
-                !told.claimed && told.known && told.request && told.code != ResponseCode::CONFLICT.as_str() && asked == Some(told.amount)
+                !told.claimed
+                    && told.known
+                    && told.request
+                    && told.code != ResponseCode::CONFLICT.as_str()
+                    && asked == Some(told.amount)
             });
             if let (true, false, Some(lie)) = (approved, self.unreadable.contains(key), lie) {
                 wrong.push((format!("an approved request was told {}", lie.code), about));

@@ -6,6 +6,7 @@ use ledger::{CommitError, Fault, Landed, OpenError};
 
 use crate::clock::{MS, SEC};
 use crate::counters::Count;
+use crate::faults::Edge;
 use crate::node::Committing;
 use crate::queue::What;
 use crate::setup::SHARD;
@@ -46,6 +47,9 @@ impl World {
         if self.now < self.stalled_until {
             return self.queue.push(self.stalled_until, What::Lands { node: n });
         }
+        if self.crashes_at(n, Edge::BeforeCommit) {
+            return;
+        }
         let fault = if !self.calm && self.dice.chance(self.plan.commits) {
             self.dice.pick(&[Fault::UnknownLanded, Fault::UnknownLost, Fault::UnknownLate])
         } else {
@@ -65,6 +69,9 @@ impl World {
             match self.store.commit_now(&node.fence, &committing.staged.batch) {
                 Ok(evidence) => {
                     self.confirmed(n, evidence);
+                    if self.crashes_at(n, Edge::AfterCommit) {
+                        return;
+                    }
                     let delay = if self.dice.chance(20) { self.dice.between(20, 800) } else { self.dice.between(0, 5) };
                     return self.queue.push(self.now + delay * MS, What::Reported { node: n });
                 }

@@ -11,6 +11,7 @@ use payments::{LinkId, Mono, PinBlock, State};
 use crate::cards;
 use crate::clock::MS;
 use crate::counters::Count;
+use crate::faults::Edge;
 use crate::node::Peer;
 use crate::queue::{What, Write};
 use crate::setup::{BANK, BANK_BIC, PARTY_BIC, SHARD, SWITCH_BIC};
@@ -155,6 +156,9 @@ impl World {
             return self.counters.add(Count::Undeliverable);
         };
         self.trace.tell(self.now, || format!("node {n} replies: {}", described(response)));
+        if self.crashes_at(n, Edge::AtReply) {
+            return;
+        }
         if !self.calm && self.dice.chance(self.plan.undeliverable) {
             // The connection goes just before the reply does.
             if let Some(node) = self.nodes.get_mut(n) {

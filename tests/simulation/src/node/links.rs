@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use engine::{Event, LinkEvent, Sent};
 use payments::LinkId;
-use payments::outgoing::Incoming;
+use payments::outgoing::{Incoming, Outgoing};
 
 use crate::clock::{MS, SEC};
 use crate::counters::Count;
+use crate::faults::Edge;
 use crate::queue::{What, Write};
 use crate::setup::{BANK, BANK_BIC, LINES, SWITCH_BIC};
 use crate::wire;
@@ -58,6 +59,13 @@ impl World {
             Sent::Sent => {}
         }
         self.trace.tell(self.now, || format!("node {n} leg {} on {link}: {sent:?}", leg.0));
+        let edge = match &*message {
+            Outgoing::Card(_) | Outgoing::CreditTransfer(_) => Edge::AfterSend,
+            _ => Edge::AfterReversal,
+        };
+        if !matches!(&*message, Outgoing::Network(_)) && sent != Sent::NotSent && self.crashes_at(n, edge) {
+            return;
+        }
         let delay = if self.dice.chance(50) { self.dice.between(5, 150) } else { self.dice.between(0, 2) };
         let event = Box::new(Event::Written { leg, sent });
         self.queue.push(self.now + delay * MS, What::Step { node: n, event });
@@ -91,6 +99,13 @@ impl World {
     /// An answer came in.
     pub(crate) fn line_frame(&mut self, n: usize, link: LinkId, frame: &[u8]) {
         if !self.nodes.get(n).is_some_and(|node| node.alive() && node.lines.get(&link).is_some_and(|line| line.up)) {
+            return;
+        }
+        let edge = match frame.get(..4) {
+            Some(b"0430" | b"0230") => Edge::AtAcknowledgement,
+            _ => Edge::AtAnswer,
+        };
+        if frame.get(..4) != Some(b"0810") && self.crashes_at(n, edge) {
             return;
         }
         if link == BANK {
