@@ -101,6 +101,7 @@ pub async fn run(node: Node) -> Result<(), NodeError> {
     }
     faults::arm(&node.faults).map_err(|error| NodeError::Profile(error.to_string()))?;
     let metrics = install_metrics()?;
+    tokio::spawn(keep_metrics(metrics.clone()));
     let database = Arc::new(open_database(&config, node.unsafe_test).await?);
     let hsm = open_hsm(&config).await?;
     let vault = open_vault(&config, &hsm, &database).await?;
@@ -395,6 +396,15 @@ fn install_metrics() -> Result<PrometheusHandle, NodeError> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(|error| NodeError::Lost(error.to_string()))
+}
+
+/// Folds samples into their histograms even when nobody scrapes, so that they never pile up.
+async fn keep_metrics(metrics: PrometheusHandle) {
+    let mut every = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        every.tick().await;
+        metrics.run_upkeep();
+    }
 }
 
 /// A core dump would hold card data.
