@@ -279,6 +279,9 @@ impl Engine {
                 egress: Some(Box::new(egress)),
             });
         } else {
+            // The capture date is fixed here: while the PIN was translated the day may have been cut, and
+            // closed, since nothing held it.
+            record.standing.capture_date = record.standing.capture_date.map(|_| open);
             record.facts.egress = Some(egress);
             if let Some(zpk) = record.facts.egress.as_ref().and_then(|e| case.tables.links.get(&e.link)).map(|s| s.pin_key)
                 && !record.facts.keys.is_empty()

@@ -161,12 +161,16 @@ impl Engine {
         self.finish_operation(now, id, (command, Cause::Completion, then), owes, ResponseCode::APPROVED, out);
     }
 
-    /// An advice has a STAN of its own. Where the link is down it has none yet: the original's
-    /// serves, since the class differs.
+    /// An advice has a STAN of its own, held from here on. Where none is free the original's serves,
+    /// since the class differs.
     fn own_stan(&mut self, now: Now, item: &LaneItem) -> Option<payments::Stan> {
         let original = item.egress.as_ref()?.stan;
         let link = self.links.get_mut(&item.link)?;
-        Some(link.next_stan(now.mono).unwrap_or(original))
+        if let Some(own) = link.next_stan(now.mono) {
+            return Some(own);
+        }
+        link.hold(original);
+        Some(original)
     }
 
     /// Kept, answered, and raised: an operator must find what it belongs to. A duplicate of one that was

@@ -417,7 +417,15 @@ impl Engine {
         let Some(active) = self.active.get_mut(&payment) else { return };
         let change = active.busy.take();
         match change.map(|change| change.what) {
-            Some(What::Operation { case, .. }) => self.outcome_refused(now, case, why, out),
+            Some(What::Operation { case, owes }) => {
+                // The STAN of an advice that is not owed after all.
+                if let Some(item) = owes.filter(|item| item.kind == LaneKind::Advice)
+                    && let (Some(own), Some(link)) = (item.egress, self.links.get_mut(&item.link))
+                {
+                    link.release(own.stan, now.mono);
+                }
+                self.outcome_refused(now, case, why, out);
+            }
             _ => out.push(Effect::Note(Note::Alarm { what: "a change to an owed payment was refused", payment: Some(payment) })),
         }
         self.next_operation(now, payment, out);

@@ -88,6 +88,8 @@ impl World {
                 let lost = self.store.crash();
                 if lost > 0 {
                     self.trace.tell(self.now, || format!("{lost} blocks lost"));
+                    // Whoever wrote them cannot go on behind what is left.
+                    self.crash_now();
                 }
                 self.store.set_reachable(false);
                 let at = self.now + self.dice.between(500, 9_000) * MS;

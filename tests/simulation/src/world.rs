@@ -38,6 +38,14 @@ pub enum Mutation {
     WriteLate,
     /// Secrets are not given back.
     LeakSecrets,
+    /// The store acknowledges what it has not synced, and loses it when it crashes.
+    StoreForgets,
+    /// Repeats get another approval code than the first answer had.
+    ForgeRepeats,
+    /// Terminals are told 00 where the network was silent.
+    ApproveTimeouts,
+    /// Every request goes out under the same STAN.
+    ReuseStans,
     /// The record is judged with a capture in it twice.
     DoubleCapture,
     /// The record is judged with a hold that never ended.
@@ -131,6 +139,7 @@ impl World {
             unreadable: BTreeSet::new(),
             last_stans: BTreeMap::new(),
         };
+        world.store.acknowledge_early(mutation == Mutation::StoreForgets);
         world.queue.push(0, What::Open);
         for terminal in 0..world.terminals.len() {
             let at = world.dice.between(3_000, 9_000) * MS;

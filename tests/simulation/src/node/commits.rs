@@ -69,6 +69,9 @@ impl World {
             match self.store.commit_now(&node.fence, &committing.staged.batch) {
                 Ok(evidence) => {
                     self.confirmed(n, evidence);
+                    if self.dice.chance(300) {
+                        self.store.sync();
+                    }
                     if self.crashes_at(n, Edge::AfterCommit) {
                         return;
                     }

@@ -6,7 +6,7 @@ use engine::{
 };
 use ledger::Lookup;
 use payments::outgoing::{Outgoing, Response};
-use payments::{LinkId, Mono, PinBlock, State};
+use payments::{LinkId, Mono, PinBlock, ResponseCode, State};
 
 use crate::cards;
 use crate::clock::MS;
@@ -32,6 +32,7 @@ impl World {
                 }
                 Effect::Reply { proof, to, response } => {
                     self.watch_reply(n, &proof, &response);
+                    let response = self.forge(&proof, *response);
                     self.reply(n, to.0, &response);
                 }
                 Effect::Hsm { call, job, by: _ } => self.translate(n, call, &job),
@@ -43,6 +44,22 @@ impl World {
         }
         self.start_commit(n);
         self.rewake(n);
+    }
+
+    /// An answer that a broken shell makes of the engine's.
+    fn forge(&self, proof: &Proof, mut response: Response) -> Response {
+        if let Response::Card(card) = &mut response {
+            match (self.mutation, proof) {
+                (Mutation::ForgeRepeats, Proof::Stored(_)) if card.answer.approval.is_some() => {
+                    card.answer.approval = payments::ApprovalCode::new("FORGED").ok();
+                }
+                (Mutation::ApproveTimeouts, _) if card.answer.code == ResponseCode::TIMEOUT => {
+                    card.answer.code = ResponseCode::APPROVED;
+                }
+                _ => {}
+            }
+        }
+        response
     }
 
     fn drop_secrets(&mut self, n: usize, handle: u64) {
@@ -65,6 +82,10 @@ impl World {
         secrets: &Secrets,
         by: Mono,
     ) {
+        let mut message = message;
+        if let (Mutation::ReuseStans, Outgoing::Card(out)) = (self.mutation, &mut *message) {
+            out.egress.stan = self.plan.block().first;
+        }
         let boxed = message.clone();
         let message = &*message;
         match message {
@@ -224,6 +245,9 @@ impl World {
             if self.dice.chance(500) {
                 self.counters.add(Count::StaleReads);
                 let found = self.store.lookup_now(SHARD, &what).map_err(|error| error.to_string());
+                if found.is_err() {
+                    self.unread(&what);
+                }
                 let at = self.now + self.dice.between(100, 3_000) * MS;
                 let event = Box::new(Event::Store(StoreEvent::Loaded { call, found }));
                 return self.queue.push(at, What::Step { node: n, event });
