@@ -279,6 +279,14 @@ impl Engine {
         if !lane.in_flight || class != crate::links::request_class(&answer.mti) {
             return self.unmatched(name, answer.stan.get(), "no attempt of this owed message is in flight", out);
         }
+        // DE7 is that of one of the attempts; what names the payment must be right. A STAN alone is not
+        // enough: an acknowledgement of an earlier day's reversal would end this one.
+        let other = lane.item.egress.as_ref().is_some_and(|sent| {
+            answer.rrn.is_some_and(|rrn| rrn != sent.rrn) || answer.terminal.is_some_and(|terminal| terminal != sent.terminal)
+        });
+        if other {
+            return self.unmatched(name, answer.stan.get(), "DE37 or DE41 differs from what was sent", out);
+        }
         lane.in_flight = false;
         if let Some(link) = self.links.get_mut(&name) {
             link.lanes = link.lanes.saturating_sub(1);
