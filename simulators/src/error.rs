@@ -46,6 +46,9 @@ pub enum Error {
     /// The book could not be written or synced. Nothing more is answered after that.
     #[error("the book cannot be written: {0}")]
     Journal(String),
+    /// Standard input ended, and with it whoever started the simulator.
+    #[error("standard input has ended: whoever started this is gone")]
+    Abandoned,
     /// A task of the simulator panicked: a bug of ours.
     #[error("a task of the simulator failed: {0}")]
     Bug(String),

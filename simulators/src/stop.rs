@@ -1,5 +1,5 @@
-//! When a simulator has to end: SIGTERM, SIGINT, or the end of standard input where asked for, so
-//! that it never outlives what started it.
+//! When a simulator has to end: on request it finishes what it began; when whoever started it is gone
+//! it ends at once, so that it never outlives its parent.
 
 use std::io::Read;
 
@@ -8,22 +8,27 @@ use tokio::sync::oneshot;
 
 use crate::Error;
 
-/// Resolves when the program has to end.
-pub async fn requested(stdin_close: bool) -> Result<(), Error> {
+/// Resolves when the program is asked to end: SIGTERM or SIGINT.
+pub async fn requested() -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::io("listening to SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::io("listening to SIGINT"))?;
-    let input_ended = async {
-        match stdin_close {
-            true => stdin_ends().await,
-            false => std::future::pending().await,
-        }
-    };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        () = input_ended => {}
     }
     Ok(())
+}
+
+/// Runs `work`; drops it where it stands when standard input ends, where that is `watched`. Nobody is
+/// left then who could read a summary, and the books are whole at every moment.
+pub async fn unless_abandoned<T>(watched: bool, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    if !watched {
+        return work.await;
+    }
+    tokio::select! {
+        done = work => done,
+        () = stdin_ends() => Err(Error::Abandoned),
+    }
 }
 
 /// A thread of its own reads standard input: a blocking task of the runtime would keep it from

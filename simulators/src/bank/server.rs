@@ -65,13 +65,11 @@ struct Outgoing {
     envelope: Option<Vec<u8>>,
 }
 
-/// Runs until SIGTERM, SIGINT or, where asked for, the end of standard input. Prints `listening
-/// ADDRESS` first and the summary last, one JSON line.
+/// Runs until SIGTERM or SIGINT; where asked for, the end of standard input cuts it off. Prints
+/// `listening ADDRESS` first.
 pub async fn run(options: BankOptions) -> Result<Summary, Error> {
     let stdin_close = options.stop_on_stdin_close;
-    let summary = serve(options, |address| println!("listening {address}"), stop::requested(stdin_close)).await?;
-    println!("{}", serde_json::to_string(&summary).unwrap_or_default());
-    Ok(summary)
+    stop::unless_abandoned(stdin_close, serve(options, |address| println!("listening {address}"), stop::requested())).await
 }
 
 /// Runs until `stop` resolves.

@@ -80,8 +80,8 @@ struct Outgoing {
     message: Option<Vec<u8>>,
 }
 
-/// Runs until SIGTERM, SIGINT or, where asked for, the end of standard input. Prints `listening
-/// ADDRESS` first and the summary last, one JSON line.
+/// Runs until SIGTERM or SIGINT; where asked for, the end of standard input cuts it off. Prints
+/// `listening ADDRESS` first.
 pub async fn run(options: IssuerOptions) -> Result<Summary, Error> {
     let secrets = Secrets::load(&options.secrets)?;
     let stdin_close = options.stop_on_stdin_close;
@@ -89,9 +89,7 @@ pub async fn run(options: IssuerOptions) -> Result<Summary, Error> {
         Announcement::Listening(address) => println!("listening {address}"),
         Announcement::Report(written) => println!("{}", serde_json::to_string(&written).unwrap_or_default()),
     };
-    let summary = serve(options, &secrets, told, stop::requested(stdin_close)).await?;
-    println!("{}", serde_json::to_string(&summary).unwrap_or_default());
-    Ok(summary)
+    stop::unless_abandoned(stdin_close, serve(options, &secrets, told, stop::requested())).await
 }
 
 /// Runs until `stop` resolves.

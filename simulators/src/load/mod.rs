@@ -95,14 +95,11 @@ struct Measured {
     answered: u64,
 }
 
-/// Runs the load and prints the summary, one JSON line. Stops early on SIGTERM, SIGINT or, where
-/// asked for, the end of standard input.
+/// Runs the load. SIGTERM or SIGINT end it early; where asked for, the end of standard input cuts it off.
 pub async fn run(options: LoadOptions) -> Result<Summary, Error> {
     let secrets = Secrets::load(&options.fleet.secrets)?;
     let stdin_close = options.fleet.stop_on_stdin_close;
-    let summary = drive(options, &secrets, stop::requested(stdin_close)).await?;
-    println!("{}", serde_json::to_string(&summary).unwrap_or_default());
-    Ok(summary)
+    stop::unless_abandoned(stdin_close, drive(options, &secrets, stop::requested())).await
 }
 
 /// As [`run`], with secrets and stop given.

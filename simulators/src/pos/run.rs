@@ -43,14 +43,12 @@ pub struct Summary {
     pub latency: Figures,
 }
 
-/// Runs to the end of what was asked, or until SIGTERM, SIGINT or, where asked for, the end of
-/// standard input. Prints the summary, one JSON line.
+/// Runs to the end of what was asked, or until SIGTERM or SIGINT; where asked for, the end of standard
+/// input cuts it off.
 pub async fn run(options: PosOptions) -> Result<Summary, Error> {
     let secrets = Secrets::load(&options.fleet.secrets)?;
     let stdin_close = options.fleet.stop_on_stdin_close;
-    let summary = drive(options, &secrets, stop::requested(stdin_close)).await?;
-    println!("{}", serde_json::to_string(&summary).unwrap_or_default());
-    Ok(summary)
+    stop::unless_abandoned(stdin_close, drive(options, &secrets, stop::requested())).await
 }
 
 /// As [`run`], with secrets and stop given.

@@ -265,6 +265,7 @@ impl Stack {
         let mut all = vec![
             format!("connect = \"{}\"", self.party),
             format!("book = {}", quoted(&self.options.dir.join(format!("{name}.book.ndjson")))),
+            "stop_on_stdin_close = true".to_owned(),
         ];
         all.extend_from_slice(sets);
         simulator(&self.options, "party", name, &all, None)

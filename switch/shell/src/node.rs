@@ -264,7 +264,7 @@ async fn until_the_end(node: &Node, shared: &Arc<Shared>, mut writers: mpsc::Rec
             _ = hangup.recv() => reload(node, shared).await,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            () = &mut stdin => break,
+            () = &mut stdin => return abandoned(),
             end = writers.recv() => {
                 let why = end.map_or_else(|| "the writers are gone".to_owned(), |end| end.to_string());
                 return Err(NodeError::Lost(why));
@@ -295,8 +295,16 @@ async fn until_the_end(node: &Node, shared: &Arc<Shared>, mut writers: mpsc::Rec
         // A second signal ends at once: what is in flight is resolved at the next start.
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = &mut stdin => return abandoned(),
         () = tokio::time::sleep(DRAIN) => tracing::warn!("something was still in flight; it is resolved at the next start"),
     }
+    Ok(())
+}
+
+/// Whoever started the node is gone, and it must not outlive him: it ends at once, which is as safe as a
+/// crash.
+fn abandoned() -> Result<(), NodeError> {
+    tracing::warn!("standard input has ended; what was in flight is resolved at the next start");
     Ok(())
 }
 

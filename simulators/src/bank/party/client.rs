@@ -21,13 +21,11 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest pause between two tries to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Runs until every transfer has its outcome, the deadline, or a request to stop. Prints the summary,
-/// one JSON line.
+/// Runs until every transfer has its outcome, the deadline, or a request to stop; where asked for, the
+/// end of standard input cuts it off.
 pub async fn run(options: PartyOptions) -> Result<Summary, Error> {
     let stdin_close = options.stop_on_stdin_close;
-    let summary = drive(options, stop::requested(stdin_close)).await?;
-    println!("{}", serde_json::to_string(&summary).unwrap_or_default());
-    Ok(summary)
+    stop::unless_abandoned(stdin_close, drive(options, stop::requested())).await
 }
 
 /// Runs until every transfer has its outcome, the deadline, or until `stop` resolves.

@@ -10,20 +10,31 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use testkit::processes::{self, Process};
 use testkit::{Laboratory, Scratch, binary};
 
-/// Asks until it is so. The bound is for a hang, not for a measurement.
+/// The bound is for a hang, not for a measurement.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Asks until it is so.
 fn until<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = so() {
             return found;
         }
-        assert!(began.elapsed() < Duration::from_secs(120), "{what}: not after two minutes");
+        assert!(began.elapsed() < PATIENCE, "{what}: not after two minutes");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 fn all_gone(those: &[Process]) {
-    until(&format!("the end of {those:#?}"), || processes::alive(those).is_empty().then_some(()));
+    let began = Instant::now();
+    loop {
+        let left = processes::alive(those);
+        if left.is_empty() {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "still there: {left:#?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn named<'a>(those: &'a [Process], part: &str) -> Option<&'a Process> {
