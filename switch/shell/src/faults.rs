@@ -1,13 +1,14 @@
 //! Faults that drills arm at named points of the flow. Alive only under `--unsafe-test`; otherwise
 //! every call is one load of a flag.
 //!
-//! A fault is written `POINT:COUNT:ACTION`: at the COUNT-th time that POINT is reached, do ACTION:
-//! `kill` (SIGKILL to this process), `kill-store` (SIGKILL to PostgreSQL), `kill-both`. The point
+//! A fault is written `POINT:COUNT:ACTION[:BUSY]`: at the COUNT-th time that POINT is reached (while at
+//! least BUSY requests are in flight, where that is given), do ACTION: `kill` (SIGKILL to this
+//! process), `kill-store` (SIGKILL to PostgreSQL), `kill-both`. The point
 //! `early-ack` has no action: it breaks the promise on purpose, by telling the engine that a batch is
 //! durable before it is, so that drills can prove that they would notice.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Edges of the flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,6 +76,8 @@ struct Fault {
     point: Point,
     at: u64,
     action: Action,
+    /// Requests that have to be in flight, so that a slow start of the traffic does not spoil the drill.
+    busy: usize,
     reached: AtomicU64,
 }
 
@@ -88,10 +91,11 @@ struct Armed {
 static ON: AtomicBool = AtomicBool::new(false);
 static ARMED: OnceLock<Armed> = OnceLock::new();
 static STORE_PID: AtomicU64 = AtomicU64::new(0);
+static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 
 /// A fault that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a fault; write POINT:COUNT:ACTION with ACTION kill, kill-store or kill-both, or early-ack")]
+#[error("\"{0}\" is not a fault; write POINT:COUNT:ACTION[:BUSY] with ACTION kill, kill-store or kill-both, or early-ack")]
 pub struct FaultError(String);
 
 /// Arms faults, once. Only `--unsafe-test` may call this.
@@ -125,6 +129,7 @@ fn parse(text: &str) -> Option<Fault> {
             "kill-both" => Action::KillBoth,
             _ => return None,
         },
+        busy: parts.next().map_or(Some(0), |busy| busy.parse().ok())?,
         reached: AtomicU64::new(0),
     })
 }
@@ -132,6 +137,15 @@ fn parse(text: &str) -> Option<Fault> {
 /// PostgreSQL's process, for the faults that kill it.
 pub(crate) fn store_is(pid: Option<u32>) {
     STORE_PID.store(pid.map_or(0, u64::from), Ordering::Relaxed);
+}
+
+/// Requests in flight changed, in one of the shards.
+pub(crate) fn in_flight(before: usize, now: usize) {
+    if now >= before {
+        IN_FLIGHT.fetch_add(now - before, Ordering::Relaxed);
+    } else {
+        IN_FLIGHT.fetch_sub(before - now, Ordering::Relaxed);
+    }
 }
 
 /// Whether the promise is broken on purpose.
@@ -150,7 +164,8 @@ pub(crate) fn reach(point: Point) {
         return;
     }
     let Some(armed) = ARMED.get() else { return };
-    for fault in armed.faults.iter().filter(|fault| fault.point == point) {
+    let busy = IN_FLIGHT.load(Ordering::Relaxed);
+    for fault in armed.faults.iter().filter(|fault| fault.point == point && busy >= fault.busy) {
         if fault.reached.fetch_add(1, Ordering::Relaxed) + 1 != fault.at {
             continue;
         }
@@ -182,6 +197,8 @@ mod tests {
     fn a_fault_names_a_point_a_count_and_an_action() {
         let fault = parse("after-a:3:kill-both").unwrap();
         assert_eq!((fault.point, fault.at, fault.action), (Point::AfterA, 3, Action::KillBoth));
+        assert_eq!(parse("after-a:3:kill:50").unwrap().busy, 50);
+        assert!(parse("after-a:3:kill:many").is_none());
         assert!(parse("after-a:0:kill").is_none());
         assert!(parse("somewhere:1:kill").is_none());
     }

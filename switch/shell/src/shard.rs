@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::peers::{ShardStatus, Shared};
 use crate::socket::Report;
-use crate::{bank, cards, observe};
+use crate::{bank, cards, faults, observe};
 
 /// Events taken at once.
 const BATCH: usize = 256;
@@ -204,6 +204,7 @@ impl ShardTask {
         let links = self.shared.config();
         let mut status = handle.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let closed = std::mem::take(&mut status.closed);
+        faults::in_flight(status.in_flight, self.engine.in_flight());
         *status = ShardStatus {
             business_date: Some(self.engine.business_date()),
             closed,

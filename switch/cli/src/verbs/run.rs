@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     /// Allow faults, and a database on a memory file system. For tests and drills only.
     #[arg(long)]
     unsafe_test: bool,
-    /// A fault to arm: POINT:COUNT:ACTION or early-ack. Needs --unsafe-test.
+    /// A fault to arm: POINT:COUNT:ACTION[:BUSY] or early-ack. Needs --unsafe-test.
     #[arg(long = "fault")]
     faults: Vec<String>,
     /// End when standard input is closed.

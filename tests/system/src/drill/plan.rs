@@ -5,6 +5,12 @@ use std::fmt;
 use serde::Serialize;
 use switch::faults::Point;
 
+use super::IN_FLIGHT;
+
+/// Requests that the switch has in flight when the counting begins: more than have to be there at the
+/// kill, since some are answered in between.
+const BUSY: usize = IN_FLIGHT + IN_FLIGHT / 4;
+
 /// What is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -49,7 +55,7 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}:{}", self.point.name(), self.count, self.action.name())
+        write!(out, "{}:{}:{}:{BUSY}", self.point.name(), self.count, self.action.name())
     }
 }
 
