@@ -6,8 +6,8 @@
 use payments::outgoing::Egress;
 use payments::request::{Head, TransferFacts};
 use payments::{
-    AcquirerId, Amount, Answer, ApprovalCode, BusinessDate, CardRef, Cause, Evidence, LinkId, PaymentId, ResponseCode, Rrn, Stan,
-    State, Text, Wall,
+    AcquirerId, Amount, Answer, ApprovalCode, BusinessDate, CardRef, Cause, Evidence, LinkId, Mono, PaymentId, ResponseCode, Rrn,
+    Stan, State, Text, Wall,
 };
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,9 @@ pub struct Command {
     /// An event for other consumers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbox: Option<Outbox>,
+    /// Not worth committing from then on: nobody waits for it any more. Not part of the record.
+    #[serde(skip)]
+    pub by: Option<Mono>,
 }
 
 impl Command {
@@ -79,7 +82,13 @@ impl Command {
             day_closed: None,
             stan: None,
             outbox: None,
+            by: None,
         }
+    }
+
+    /// Whether it is too late for it.
+    pub fn is_overdue(&self, now: Mono) -> bool {
+        self.by.is_some_and(|by| now >= by)
     }
 }
 

@@ -36,6 +36,15 @@ pub(crate) struct CardCase {
     pub(crate) owes: Option<LaneItem>,
 }
 
+impl CardCase {
+    /// The issuer approved, and the approval is not wanted any more: its reversal says which one.
+    fn approved_by(&mut self, answer: &Answer) {
+        if let Some(record) = self.record.as_mut() {
+            record.standing.approval = answer.approval;
+        }
+    }
+}
+
 impl Engine {
     pub(crate) fn on_card(
         &mut self,
@@ -405,11 +414,11 @@ impl Engine {
         match answer.answer.outcome() {
             Outcome::Declined => self.decide(now, id, Cause::Decline, answer.answer, out),
             Outcome::Partial if !takes_part => {
-                card.life_ends = Some(now);
+                card.approved_by(&answer.answer);
                 self.reverse_case(now, id, Cause::Late, ResponseCode::DO_NOT_HONOUR, out);
             }
             Outcome::Approved | Outcome::Partial if late => {
-                card.life_ends = Some(now);
+                card.approved_by(&answer.answer);
                 let code = self.timeout_code(id);
                 self.reverse_case(now, id, Cause::Late, code, out);
             }
@@ -434,6 +443,8 @@ impl Engine {
         standing.approval = answer.approval;
         let mut command = Command::at(now.wall);
         if approved {
+            // An approval that is not durable by then would be one that nobody waits for.
+            command.by = Some(case.reply_by);
             standing.approved = amount.minor();
             command.evidence = Some(EvidenceRow {
                 payment: record.facts.id,
@@ -486,7 +497,7 @@ impl Engine {
             not_before: life.wall,
             egress: Some(egress),
             reason: Some(ResponseCode::TIMEOUT),
-            approval: None,
+            approval: record.standing.approval,
             final_amount: None,
         };
         let answer = Answer::code(code);
@@ -598,6 +609,12 @@ impl Engine {
             (Refusal::Version(_) | Refusal::Duplicate, Body::Reversal(_) | Body::Completion(_)) => {
                 self.reload_original(now, id, out);
             }
+            (Refusal::Late, Body::Card(_)) => {
+                // COMMIT B would have landed after `reply_by`: the approval is given back instead.
+                self.back_to_sent(id);
+                let code = self.timeout_code(id);
+                self.reverse_case(now, id, Cause::Late, code, out);
+            }
             (_, Body::Card(_)) if case.retries == 0 => {
                 // An approval that cannot be booked must not be told: give the money back.
                 case.retries = 1;
@@ -609,6 +626,18 @@ impl Engine {
                 out.push(Effect::Note(Note::Alarm { what: "an outcome could not be recorded; nobody is told", payment: None }));
                 self.forget(now, id, out);
             }
+        }
+    }
+
+    /// A second COMMIT A, for another route, was refused: the payment stands as the first left it, and
+    /// nothing of it was sent. False where there was none.
+    pub(crate) fn back_from_reroute(&mut self, id: CaseId) -> bool {
+        match card_of(&mut self.cases, id) {
+            Some((_, CardCase { accepted: Some(_), record: Some(record), .. })) => {
+                record.standing.version -= 1;
+                true
+            }
+            _ => false,
         }
     }
 

@@ -399,6 +399,7 @@ impl Engine {
     pub(crate) fn accept_refused(&mut self, now: Now, id: CaseId, why: Refusal, out: Out<'_>) {
         self.release_stan(now, id);
         match why {
+            _ if self.back_from_reroute(id) => self.abandon(now, id, ResponseCode::UNAVAILABLE, out),
             Refusal::ClaimTaken(_) => self.reload_claim(now, id, out),
             Refusal::Floor(_) => self.transfer_without_funds(now, id, out),
             _ => {

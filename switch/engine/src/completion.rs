@@ -5,6 +5,7 @@ use ledger::{
     BodyHash, Capture, CaptureKind, ClaimKey, Clearing, Command, LaneItem, LaneKind, LaneWrite, Lookup, Outbox, PaymentKind,
     PaymentRecord, postings,
 };
+use payments::outgoing::Egress;
 use payments::request::Completion;
 use payments::{Amount, Cause, LinkId, Now, ResponseCode, State, Text};
 
@@ -12,6 +13,7 @@ use crate::api::{Carried, ConnId, Effect, Note};
 use crate::card::clearing_of;
 use crate::cases::{Arrival, Asker, Body, CaseId, Echo, Stage};
 use crate::engine::{Engine, Out};
+use crate::reversal::REASON;
 
 impl Engine {
     pub(crate) fn on_completion(
@@ -93,6 +95,9 @@ impl Engine {
             return self.next_operation(now, payment, out);
         };
         let clearing = clearing_of(egress.system);
+        if amount.is_zero() && clearing == Clearing::Presentment {
+            return self.release(now, id, record, egress, out);
+        }
         let mut then = record.clone();
         then.standing.version += 1;
         then.standing.state = state;
@@ -101,7 +106,7 @@ impl Engine {
         then.standing.capture_date = Some(date);
         let mut command = Command::at(now.wall);
         if amount.is_zero() {
-            // Release by zero completion: nothing is captured, nothing presented.
+            // Nothing is captured; the advice tells the network so.
             then.standing.captures -= 1;
         } else {
             let accounts = (&egress.link, clearing);
@@ -159,6 +164,36 @@ impl Engine {
         command.lanes.extend(owes.iter().map(|item| LaneWrite::Owe(Box::new(item.clone()))));
         command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.captured"), payment });
         self.finish_operation(now, id, (command, Cause::Completion, then), owes, ResponseCode::APPROVED, out);
+    }
+
+    /// A completion of zero gives the authorization back. No presentment will ever tell the issuer, so its
+    /// hold is released by a reversal.
+    fn release(&mut self, now: Now, id: CaseId, record: PaymentRecord, egress: Egress, out: Out<'_>) {
+        let payment = record.facts.id;
+        let Ok(state) = State::step(Some(record.standing.state), Cause::AcquirerReversal) else {
+            self.unmatched_advice(now, id, out);
+            return self.next_operation(now, payment, out);
+        };
+        let mut then = record.clone();
+        then.standing.version += 1;
+        then.standing.state = state;
+        then.standing.approved = 0;
+        then.lane_items += 1;
+        let item = LaneItem {
+            payment,
+            number: then.lane_items,
+            link: egress.link,
+            kind: LaneKind::Reversal,
+            not_before: now.wall,
+            egress: Some(egress),
+            reason: ResponseCode::new(REASON.as_bytes()).ok(),
+            approval: record.standing.approval,
+            final_amount: None,
+        };
+        let mut command = Command::at(now.wall);
+        command.lanes.push(LaneWrite::Owe(Box::new(item.clone())));
+        command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.reversed"), payment });
+        self.finish_operation(now, id, (command, Cause::AcquirerReversal, then), Some(item), ResponseCode::APPROVED, out);
     }
 
     /// An advice has a STAN of its own, held from here on. Where none is free the original's serves,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ledger::{Command, LaneEnd, LaneItem, LaneKind, LaneWrite, OpenLane, PaymentRecord, Refusal};
 use payments::outgoing::{AdviceOut, CardAnswer, Outgoing, ReversalOut, StatusRequestOut, TransferOut};
-use payments::{Cause, LinkId, Mono, Now, PaymentId, ResponseCode, State, Text};
+use payments::{Cause, LinkId, Mono, Now, Outcome, PaymentId, ResponseCode, State, Text};
 
 use crate::api::{Effect, Note, Secrets, Sent, UnsealReason};
 use crate::card::{card_of, differs};
@@ -60,6 +60,11 @@ pub(crate) struct Lane {
     attempts: u32,
     /// Not before: the original may still be on its way.
     pub(crate) release: Mono,
+    /// "Original not found" (25) is believed of an attempt that left then or later: the original has
+    /// arrived by then, if it ever does. Later than `release` where the original was answered.
+    believable: Mono,
+    /// The issuer approved the original: if it does not find it now, money would be lost silently.
+    approved: bool,
     /// When the last attempt was sent, while its answer is awaited.
     sent_at: Option<Mono>,
     pub(crate) in_flight: bool,
@@ -86,8 +91,23 @@ impl Active {
 }
 
 impl Lane {
-    pub(crate) fn new(item: LaneItem, proof: Proof, release: Mono, attempts: u32) -> Self {
-        Self { item, proof, attempts, release, sent_at: None, in_flight: false, next_at: Mono(0) }
+    fn new(item: LaneItem, proof: Proof, release: Mono, attempts: u32) -> Self {
+        Self {
+            item,
+            proof,
+            attempts,
+            release,
+            believable: release,
+            approved: false,
+            sent_at: None,
+            in_flight: false,
+            next_at: Mono(0),
+        }
+    }
+
+    /// The issuer has the original: it approved it.
+    fn of_approved(self, believable: Mono) -> Self {
+        Self { approved: true, believable, ..self }
     }
 
     /// Under which class its answer comes.
@@ -118,8 +138,11 @@ impl Engine {
         {
             link.hold(egress.stan);
         }
+        let life = self.tables.links.get(&link).map(|settings| settings.maximum_life).unwrap_or_default();
         if let Some(active) = self.active.get_mut(&payment) {
-            active.lanes.push_back(Lane::new(item, proof, release, attempts));
+            let approved = item.kind == LaneKind::Reversal && approved_by_issuer(&active.record);
+            let lane = Lane::new(item, proof, release, attempts);
+            active.lanes.push_back(if approved { lane.of_approved(release.max(now.mono.after(life))) } else { lane });
             self.timer(release.max(now.mono), Timer::Lane(payment));
         }
     }
@@ -190,8 +213,11 @@ impl Engine {
         if now.mono < due {
             return self.timer(due, Timer::Lane(payment));
         }
-        let Some(settings) = self.tables.links.get(&name) else { return };
-        let Some(link) = self.links.get_mut(&name) else { return };
+        let (Some(settings), Some(link)) = (self.tables.links.get(&name), self.links.get_mut(&name)) else {
+            // The shell lets no such configuration in while anything is owed.
+            let what = "a message is owed on a link that is not configured";
+            return out.push(Effect::Note(Note::Alarm { what, payment: Some(payment) }));
+        };
         if lane.in_flight {
             let due = lane.sent_at.map(|at| at.after(settings.answer_within));
             match due {
@@ -217,21 +243,24 @@ impl Engine {
         if link.lanes >= settings.lane_window {
             return self.timer(now.mono.after(Duration::from_millis(100)), Timer::Lane(payment));
         }
-        lane.attempts += 1;
+        let attempt = lane.attempts + 1;
+        let Some(message) = build(&lane.item, &active.record, attempt, now, self.random.u128(..)) else {
+            let what = "an owed message has nothing to be built from";
+            return out.push(Effect::Note(Note::Alarm { what, payment: Some(payment) }));
+        };
+        lane.attempts = attempt;
         lane.in_flight = true;
         lane.sent_at = Some(now.mono);
         link.lanes += 1;
         if let Some(egress) = &lane.item.egress {
             link.wait(class, egress.stan, Waiting::Lane(payment));
         }
-        let (attempt, proof, within) = (lane.attempts, lane.proof, settings.answer_within);
-        let message = build(&lane.item, &active.record, attempt, now, self.random.u128(..));
+        let (proof, within) = (lane.proof, settings.answer_within);
         let secrets = match (lane.item.kind, &active.record.facts.card) {
             (LaneKind::Reversal, Some(card)) => Secrets::Sealed(Box::new(card.clone()), UnsealReason::Reversal),
             (LaneKind::Advice, Some(card)) => Secrets::Sealed(Box::new(card.clone()), UnsealReason::Advice),
             _ => Secrets::None,
         };
-        let Some(message) = message else { return };
         out.push(Effect::Note(Note::LaneAttempt { payment, attempt }));
         let by = now.mono.after(Duration::from_secs(2));
         self.send(proof, Leg::Lane(payment), name, message, secrets, by, out);
@@ -266,6 +295,11 @@ impl Engine {
             && let Some(lane) = active.lanes.front_mut()
         {
             lane.release = lane.release.min(now.mono);
+            if answer.answer.outcome() == Outcome::Declined {
+                lane.believable = lane.believable.min(now.mono);
+            } else {
+                lane.approved = true;
+            }
             self.timer(now.mono, Timer::Lane(payment));
         }
     }
@@ -294,11 +328,12 @@ impl Engine {
         }
         let code = answer.answer.code;
         let not_found = lane.item.kind == LaneKind::Reversal && code == ResponseCode::NOT_FOUND;
-        // "Original not found" is final only if this attempt left after the original can have arrived.
-        let after_life = lane.sent_at.is_some_and(|at| at >= lane.release);
-        if settings.acknowledged.contains(&code) || (not_found && after_life) {
+        // "Original not found" is final only if this attempt left after the original can have arrived, and
+        // good news only where the issuer never approved it.
+        let believed = not_found && lane.sent_at.is_some_and(|at| at >= lane.believable);
+        if settings.acknowledged.contains(&code) || (believed && !lane.approved) {
             self.end_lane(now, payment, LaneEnd::Acknowledged, Some(code), out);
-        } else if settings.retry.contains(&code) || not_found {
+        } else if settings.retry.contains(&code) || (not_found && !believed) {
             let wait = back_off(&settings.attempts_s, lane.attempts, self.random.u64(..));
             let next_at = now.mono.after(wait);
             lane.next_at = next_at;
@@ -446,6 +481,12 @@ impl Engine {
             self.timer(now.mono, Timer::Lane(payment));
         }
     }
+}
+
+/// Whether the record knows that the issuer approved: by DE38, or by the code that was kept.
+fn approved_by_issuer(record: &PaymentRecord) -> bool {
+    let standing = &record.standing;
+    standing.approval.is_some() || standing.code.is_some_and(|code| code.outcome() != Outcome::Declined)
 }
 
 /// The message of an attempt: a repeat from the second one on.

@@ -8,7 +8,7 @@ use ledger::{
 use payments::request::Reversal;
 use payments::{Amount, Answer, Cause, LinkId, Now, ResponseCode, State, Text};
 
-use crate::api::{Carried, ConnId};
+use crate::api::{Carried, ConnId, Effect, Note};
 use crate::card::{card_of, clearing_of};
 use crate::cases::{Arrival, Asker, Body, CaseId, Echo, Stage};
 use crate::completion::excess;
@@ -16,7 +16,7 @@ use crate::engine::{Engine, Out, Pending};
 use crate::lanes::{Active, What};
 
 /// DE39 of an 0420 that an acquirer asked for: customer cancellation.
-const REASON: &str = "17";
+pub(crate) const REASON: &str = "17";
 
 impl Engine {
     pub(crate) fn on_reversal(
@@ -89,6 +89,13 @@ impl Engine {
     /// both claims; the 0420 goes out once the original is answered or its life has passed.
     fn cancel_in_flight(&mut self, now: Now, id: CaseId, target: CaseId, out: Out<'_>) {
         let open = self.days.open;
+        let asked = self.cases.get(&target).and_then(|case| match &case.body {
+            Body::Card(card) => Some(card.request.amount),
+            _ => None,
+        });
+        if asked.is_some_and(|asked| !self.is_amount_of(id, &[asked])) {
+            return self.refuse_amount(now, id, None, out);
+        }
         let Some((envelope, card)) = card_of(&mut self.cases, target) else { return };
         let (Some(record), Some(egress)) = (card.record.as_mut(), card.egress.clone()) else { return };
         let life = envelope.tables.links.get(&egress.link).map(|s| s.maximum_life).unwrap_or_default();
@@ -211,7 +218,16 @@ impl Engine {
                 return self.next_operation(now, payment, out);
             }
         }
-        let Some(egress) = record.facts.egress.clone() else { return };
+        let of = |minor| Amount::new(minor, record.facts.amount.currency()).unwrap_or(record.facts.amount);
+        if !self.is_amount_of(id, &[record.facts.amount, of(record.standing.approved), of(record.standing.captured)]) {
+            self.refuse_amount(now, id, Some(&record), out);
+            return self.next_operation(now, payment, out);
+        }
+        let Some(egress) = record.facts.egress.clone() else {
+            // Nothing of it was ever sent.
+            self.answer_reversal(now, id, nothing, Some(&record), out);
+            return self.next_operation(now, payment, out);
+        };
         let clearing = clearing_of(egress.system);
         let frozen = clearing == Clearing::Presentment
             && record.standing.captured > 0
@@ -266,6 +282,23 @@ impl Engine {
         command.lanes.extend(owes.iter().map(|item| LaneWrite::Owe(Box::new(item.clone()))));
         command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.reversed"), payment });
         self.finish_operation(now, id, (command, cause, then), owes, ResponseCode::APPROVED, out);
+    }
+
+    /// Whether DE4 of a reversal is one of the amounts that its original may go by: as requested, as
+    /// approved in part, as completed.
+    fn is_amount_of(&self, id: CaseId, amounts: &[Amount]) -> bool {
+        match self.cases.get(&id).map(|case| &case.body) {
+            Some(Body::Reversal(reversal)) => amounts.contains(&reversal.amount),
+            _ => true,
+        }
+    }
+
+    /// A reversal of another amount. Taken whole it would take back more than was asked; taken in part it
+    /// would be guessed. It is refused as a partial one is, and somebody has to look.
+    fn refuse_amount(&mut self, now: Now, id: CaseId, record: Option<&PaymentRecord>, out: Out<'_>) {
+        let payment = record.map(|record| record.facts.id);
+        out.push(Effect::Note(Note::Alarm { what: "a reversal has another amount than its original", payment }));
+        self.answer_reversal(now, id, ResponseCode::INVALID_TRANSACTION, record, out);
     }
 
     /// The commit of an operation: its claim and answer, and the payment's next version.

@@ -74,7 +74,7 @@ pub enum Profile {
 }
 
 /// `[hsm]`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HsmConfig {
     /// The PKCS#11 module.
@@ -120,7 +120,7 @@ pub enum Mac {
 }
 
 /// `[[listener]]`, checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerConfig {
     /// Its name.
     pub name: LinkId,
@@ -147,7 +147,7 @@ pub struct ListenerConfig {
 }
 
 /// `[link.NAME]`, checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkConfig {
     /// What is spoken.
     pub protocol: Protocol,
@@ -165,6 +165,27 @@ pub struct LinkConfig {
     pub connect_within: Duration,
     /// Bank dialect.
     pub pacs: Option<pacs::Link>,
+}
+
+impl Config {
+    /// What of `new` cannot be swapped into a running node that was started with this one: everything that
+    /// sockets, processes and owed messages hang on.
+    pub(crate) fn needs_restart(&self, new: &Self) -> Option<String> {
+        let keys = [
+            ("data_dir", self.data_dir != new.data_dir),
+            ("shards", self.shards != new.shards),
+            ("profile", self.profile != new.profile),
+            ("[database] url", self.database_url != new.database_url),
+            ("[hsm]", self.hsm != new.hsm),
+            ("admin", self.admin != new.admin),
+            ("[[listener]]", self.listeners != new.listeners),
+        ];
+        if let Some((key, _)) = keys.into_iter().find(|(_, differs)| *differs) {
+            return Some(key.to_owned());
+        }
+        let names = self.links.keys().chain(new.links.keys());
+        names.into_iter().find(|name| self.links.get(*name) != new.links.get(*name)).map(|name| format!("[link.{name}]"))
+    }
 }
 
 impl ListenerConfig {

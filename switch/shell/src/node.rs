@@ -172,6 +172,7 @@ async fn start(
     for number in 0..config.shards {
         let shard = Shard(number);
         let (fence, snapshot) = store.open(shard, me).await.map_err(|error| lost(&error))?;
+        links_that_owe(config, &snapshot)?;
         let (events, received) = mpsc::channel(EVENTS);
         let queue = Arc::new(Queue::default());
         let book = Book::open(shard, &snapshot);
@@ -197,7 +198,7 @@ async fn start(
     for (shard, fence, book, engine, opening, events) in parts {
         let Some(handle) = shared.shards.get(usize::from(shard.0)) else { continue };
         let queue = Arc::clone(&handle.queue);
-        let writer = Writer { shard, me, store: Arc::clone(&store), fence, book, queue, events: handle.events.clone() };
+        let writer = Writer { shard, me, store: Arc::clone(&store), fence, book, queue, events: handle.events.clone(), clock };
         let ended = ended.clone();
         tokio::spawn(async move {
             let end = writer.run().await;
@@ -211,6 +212,21 @@ async fn start(
         keep_database(Arc::clone(database));
     }
     Ok(Running { shared, store, writers })
+}
+
+/// Refuses a configuration without a link on which something is owed: it would never be sent.
+fn links_that_owe(config: &Config, snapshot: &ledger::Snapshot) -> Result<(), NodeError> {
+    let owed = snapshot.lanes.iter().map(|lane| lane.item.link);
+    let sent = snapshot.open.iter().filter_map(|record| record.facts.egress.as_ref().map(|egress| egress.link));
+    let asked = snapshot.open.iter().filter_map(|record| record.facts.bank);
+    match owed.chain(sent).chain(asked).find(|link| !config.links.contains_key(link)) {
+        Some(link) => Err(NodeError::Profile(format!(
+            "{}: messages are owed on the link {link}, which is not configured; put [link.{link}] back until `switchyard saf` \
+             tells that nothing is owed",
+            config.file.display()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Starts the private cluster again when it has ended.
@@ -322,6 +338,9 @@ async fn reload(node: &Node, shared: &Shared) {
     let version = shared.config().tables.version + 1;
     match Config::load(&node.config, version) {
         Ok(config) => {
+            if let Some(what) = shared.config().needs_restart(&config) {
+                return tracing::error!(what, "changed, and needs a restart: nothing was swapped");
+            }
             let config = Arc::new(config);
             let tables = Arc::clone(&config.tables);
             *shared.config.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config;

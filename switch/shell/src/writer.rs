@@ -11,6 +11,7 @@ use payments::{Cause, Shard};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use crate::clock::Clock;
 use crate::faults::{self, Point};
 
 /// Commands of one batch at the most: past 256 a batch only adds latency.
@@ -70,6 +71,7 @@ pub(crate) struct Writer<S> {
     pub(crate) book: Book,
     pub(crate) queue: Arc<Queue>,
     pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) clock: Clock,
 }
 
 impl<S: Store> Writer<S> {
@@ -80,7 +82,8 @@ impl<S: Store> Writer<S> {
             let is_a = commands.iter().any(|(_, command)| begins(command));
             let is_b = commands.iter().any(|(_, command)| ends(command));
             metrics::histogram!("switchyard_batch_commands").record(metric(commands.len()));
-            let mut staged = self.book.stage(&self.fence, commands);
+            let staged = self.book.stage(&self.fence, commands);
+            let mut staged = self.book.without_overdue(&self.fence, staged, self.clock.now().mono);
             let early = faults::early_ack();
             if early {
                 self.report(&staged, !staged.batch.items.is_empty()).await;
@@ -134,6 +137,8 @@ impl<S: Store> Writer<S> {
                     if self.resolve(staged).await? {
                         break;
                     }
+                    // It is not there, and is sent again: what nobody waits for any more stays out.
+                    *staged = self.book.without_overdue(&self.fence, staged.clone(), self.clock.now().mono);
                 }
             }
         }

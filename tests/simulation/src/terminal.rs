@@ -84,6 +84,9 @@ pub(crate) struct Sale {
     pub(crate) conflicted: bool,
     /// The conflict was sent before the answer came: only a full approval of the right amount counts.
     ambiguous: bool,
+    /// The other amount, where it is not clear which of the two was taken: reversed next when the first
+    /// is refused.
+    other: Option<i64>,
     pub(crate) saw: Option<Saw>,
     reversal: Option<(u32, bool, u32)>,
     partial: bool,
@@ -227,6 +230,7 @@ impl World {
             repeats_left,
             conflicted: false,
             ambiguous: false,
+            other: None,
             saw: None,
             reversal: None,
             partial: false,
@@ -396,6 +400,7 @@ impl World {
                 sale.ambiguous = stage == Stage::Asked;
                 sale.repeats_left = 0;
                 let other = sale.amount + 100;
+                sale.other = Some(other).filter(|_| sale.ambiguous);
                 if let Some(mut message) = self.request(t, s) {
                     message.set(4, format!("{other:012}"));
                     self.terminal_sends(t, &message, 0);
@@ -637,6 +642,11 @@ impl World {
                 sale.reversal = None;
                 sale.stage = Stage::Done;
                 sale.turn += 1;
+            }
+            // It was the other amount that was taken.
+            "12" if sale.other.is_some() => {
+                sale.amount = sale.other.take().unwrap_or(sale.amount);
+                self.start_reversal(t, s);
             }
             "00" if !sale.partial => {
                 sale.stage = Stage::Reversed;

@@ -12,7 +12,7 @@ mod layer;
 mod money;
 mod recent;
 
-use payments::{BusinessDate, Currency, LinkId, PaymentId, Shard};
+use payments::{BusinessDate, Currency, LinkId, Mono, PaymentId, Shard};
 
 use crate::accounts::{AccountCode, AccountState};
 use crate::block::{BlockHeader, BlockNo, Hash, merkle_root};
@@ -45,6 +45,8 @@ pub enum Refusal {
     Link(LinkId),
     /// The business day is not open (any more), or is opened or closed out of order.
     Day(BusinessDate),
+    /// It was not durable before [`Command::by`].
+    Late,
 }
 
 /// A built batch that is not durable yet, and what could not go in.
@@ -56,7 +58,7 @@ pub struct Staged {
     pub refused: Vec<(Seq, Refusal)>,
     /// The commands that the book refused, each with its place among all.
     left_out: Vec<(usize, Seq, Command)>,
-    /// What the store refused so far.
+    /// What the store refused so far, and what came too late for it.
     by_store: Vec<(Seq, Refusal)>,
     /// What the book becomes when the batch lands.
     changes: Layer,
@@ -115,10 +117,24 @@ impl Book {
         Staged { batch: self.build(fence, items, &changes), refused, left_out, by_store: Vec::new(), changes }
     }
 
-    /// The block again without the item that the store refused. All others are checked and numbered
-    /// anew, those that the book had refused too: each may have stood or fallen with that item. An
-    /// item that does not exist changes nothing.
+    /// The block again without the item that the store refused. An item that does not exist changes
+    /// nothing.
     pub fn without(&self, fence: &Fence, staged: Staged, item: usize, why: Refusal) -> Staged {
+        self.rebuild(fence, staged, |index, _| (index == item).then_some(why))
+    }
+
+    /// The block again without what came too late, before it is handed to the store: for the first time,
+    /// or again after it was found not to be there.
+    pub fn without_overdue(&self, fence: &Fence, staged: Staged, now: Mono) -> Staged {
+        if !staged.batch.items.iter().any(|item| item.command.is_overdue(now)) {
+            return staged;
+        }
+        self.rebuild(fence, staged, |_, item| item.command.is_overdue(now).then_some(Refusal::Late))
+    }
+
+    /// The block again without the items that `refuses` gives a reason for. All others are checked and
+    /// numbered anew, those that the book had refused too: each may have stood or fallen with one of them.
+    fn rebuild(&self, fence: &Fence, staged: Staged, refuses: impl Fn(usize, &Item) -> Option<Refusal>) -> Staged {
         let mut by_store = staged.by_store;
         let mut passed = staged.batch.items.into_iter().enumerate();
         let mut left_out = staged.left_out.into_iter().peekable();
@@ -129,8 +145,10 @@ impl Book {
                 continue;
             }
             match passed.next() {
-                Some((index, refused)) if index == item => by_store.push((refused.seq, why)),
-                Some((_, kept)) => commands.push((kept.seq, kept.command)),
+                Some((index, item)) => match refuses(index, &item) {
+                    Some(why) => by_store.push((item.seq, why)),
+                    None => commands.push((item.seq, item.command)),
+                },
                 None => break,
             }
         }

@@ -32,13 +32,16 @@ pub struct StoreOptions {
     pub readers: usize,
     /// How long a read may wait for one of them.
     pub reader_wait: Duration,
+    /// How long a commit, a read, or finding out what became of a commit may take. A server that hangs is
+    /// then taken for one that is gone: the outcome is unknown and is resolved.
+    pub within: Duration,
     /// Takes a server whose settings could lose what it confirmed.
     pub unsafe_test: bool,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { readers: 4, reader_wait: Duration::from_secs(5), unsafe_test: false }
+        Self { readers: 4, reader_wait: Duration::from_secs(5), within: Duration::from_secs(3), unsafe_test: false }
     }
 }
 
@@ -86,6 +89,19 @@ impl PgStore {
     async fn fresh(&self, slot: &mut Option<Link>) -> Result<Link, OpenError> {
         drop(slot.take());
         self.link().await.map_err(|error| OpenError::Unavailable(error.to_string()))
+    }
+
+    async fn resolve_over(&self, fence: &Fence, me: NodeId, batch: &Batch) -> Result<(Fence, Landed), OpenError> {
+        let number = shard_number(fence.shard).ok_or_else(|| OpenError::Damaged(format!("shard {}", fence.shard.0)))?;
+        let slot = self.slot(fence.shard);
+        let mut slot = slot.lock().await;
+        let link = self.fresh(&mut slot).await?;
+        let fence = open::retake(&link, fence, number, me).await?;
+        let landed = open::landed(&link, &fence, number, batch).await?;
+        let there = landed != Landed::No;
+        tracing::info!(shard = fence.shard.0, epoch = fence.epoch.0, block = batch.header.number.0, there, "outcome resolved");
+        *slot = Some(link);
+        Ok((fence, landed))
     }
 
     async fn commit_over(&self, fence: &Fence, batch: &Batch) -> Result<(), CommitError> {
@@ -136,7 +152,11 @@ impl Store for PgStore {
 
     async fn commit(&self, fence: &Fence, batch: &Batch) -> Result<Committed, CommitError> {
         let begun = Instant::now();
-        let done = self.commit_over(fence, batch).await;
+        let within = self.options.within;
+        let done = match tokio::time::timeout(within, self.commit_over(fence, batch)).await {
+            Ok(done) => done,
+            Err(_) => Err(CommitError::Unknown(format!("no answer in {} ms", within.as_millis()))),
+        };
         let outcome = match &done {
             Ok(()) => "committed",
             Err(CommitError::Fenced { .. }) => "fenced",
@@ -160,22 +180,19 @@ impl Store for PgStore {
     }
 
     async fn resolve(&self, fence: &Fence, me: NodeId, batch: &Batch) -> Result<(Fence, Landed), OpenError> {
-        let number = shard_number(fence.shard).ok_or_else(|| OpenError::Damaged(format!("shard {}", fence.shard.0)))?;
-        let slot = self.slot(fence.shard);
-        let mut slot = slot.lock().await;
-        let link = self.fresh(&mut slot).await?;
-        let fence = open::retake(&link, fence, number, me).await?;
-        let landed = open::landed(&link, &fence, number, batch).await?;
-        let there = landed != Landed::No;
-        tracing::info!(shard = fence.shard.0, epoch = fence.epoch.0, block = batch.header.number.0, there, "outcome resolved");
-        *slot = Some(link);
-        Ok((fence, landed))
+        let within = self.options.within;
+        match tokio::time::timeout(within, self.resolve_over(fence, me, batch)).await {
+            Ok(found) => found,
+            Err(_) => Err(OpenError::Unavailable(format!("no answer in {} ms", within.as_millis()))),
+        }
     }
 
     async fn lookup(&self, shard: Shard, what: &Lookup) -> Result<Found, ReadError> {
-        match shard_number(shard) {
-            Some(number) => lookup::lookup(&self.pool, number, what).await,
-            None => Err(ReadError::Damaged(format!("shard {}", shard.0))),
+        let number = shard_number(shard).ok_or_else(|| ReadError::Damaged(format!("shard {}", shard.0)))?;
+        let within = self.options.within;
+        match tokio::time::timeout(within, lookup::lookup(&self.pool, number, what)).await {
+            Ok(found) => found,
+            Err(_) => Err(ReadError::Unavailable(format!("no answer in {} ms", within.as_millis()))),
         }
     }
 }

@@ -101,7 +101,10 @@ impl Triple<'_> {
             let wanted = if presented { Clearing::Presentment } else { Clearing::Online };
             check(item.clearing == wanted, "an item goes to the wrong clearing")?;
         }
-        if self.sale.stands() {
+        // A completion of zero gives it back; on a single-message route the network is told of it.
+        let released = self.sale.completed == Some(0)
+            && self.payment.and_then(|p| p.facts.egress.as_ref()).is_some_and(|egress| is_dual(&egress.link));
+        if self.sale.stands() && !released {
             self.stands(open.first().map(|entry| **entry))
         } else {
             self.is_undone(open.first().map(|entry| **entry))

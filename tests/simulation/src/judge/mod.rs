@@ -88,6 +88,8 @@ impl World {
             "a link does not answer echoes",
             "a network refused our sign-on",
             "a completion is above its authorization",
+            // A terminal that does not know which of two amounts was taken reverses the wrong one first.
+            "a reversal has another amount than its original",
             "a business day could not be recorded",
             "a cut-over to a day that is not later than the open one was refused",
         ];

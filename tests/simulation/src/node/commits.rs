@@ -24,7 +24,8 @@ impl World {
         }
         let size = node.pending.len().min(BATCH);
         let commands: Vec<_> = node.pending.drain(..size).collect();
-        let staged = node.book.stage(&node.fence, commands);
+        let (now, staged) = (node.mono(self.now), node.book.stage(&node.fence, commands));
+        let staged = node.book.without_overdue(&node.fence, staged, now);
         let nothing = staged.batch.items.is_empty();
         (0..staged.refused.len()).for_each(|_| self.counters.add(Count::ItemsRefused));
         let early = self.mutation == Mutation::EarlyAck;
@@ -117,6 +118,7 @@ impl World {
     /// What became of a batch of unknown outcome?
     pub(crate) fn resolve(&mut self, n: usize) {
         let Some(node) = self.nodes.get_mut(n).filter(|node| node.alive()) else { return };
+        let now = node.mono(self.now);
         let Some(committing) = node.committing.as_mut() else { return };
         match self.store.resolve_now(&node.fence, node.me, &committing.staged.batch) {
             Ok((fence, landed)) => {
@@ -131,6 +133,7 @@ impl World {
                     }
                     Landed::No => {
                         self.counters.add(Count::UnknownLost);
+                        committing.staged = node.book.without_overdue(&node.fence, committing.staged.clone(), now);
                         self.queue.push(self.now, What::Lands { node: n });
                     }
                 }

@@ -31,6 +31,11 @@ impl World {
                     self.send(n, leg, link, (proof, message), &secrets, by);
                 }
                 Effect::Reply { proof, to, response } => {
+                    // Before an answer as before a request: without the lease nothing is said any more.
+                    if self.nodes.get(n).and_then(|node| node.lease_until).is_some_and(|until| self.now >= until) {
+                        self.counters.add(Count::WithheldByLease);
+                        return self.kill_node(n, "its lease is gone");
+                    }
                     self.watch_reply(n, &proof, &response);
                     let response = self.forge(&proof, *response);
                     self.reply(n, to.0, &response);
