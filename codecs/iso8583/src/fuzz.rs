@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::{Framing, HeaderLength, Show, Spec, describe, from_json, split_frame, tlv, to_json};
+use crate::{Preset, Show, Spec, describe, from_json, tlv, to_json};
 
 /// Decodes with every shipped spec. What is accepted must be written again, read back equal, and
 /// be described.
@@ -24,17 +24,37 @@ pub fn fuzz_decode(input: &[u8]) {
     }
 }
 
-/// Splits frames with both header lengths; bytes must not appear or vanish.
+/// Splits frames with every preset. Bytes must not appear or vanish, nothing above the cap may come out
+/// or be held, and what came out must be split again from what is written of it.
 pub fn fuzz_frame(input: &[u8]) {
-    for header in [HeaderLength::Two, HeaderLength::Four] {
-        let framing = Framing { header, cap: 4096 };
+    const CAP: usize = 256;
+    for framing in Preset::all().iter().map(|preset| preset.framing.with_cap(CAP)) {
         let mut buffer = BytesMut::from(input);
-        let mut taken = 0;
-        while let Ok(Some(frame)) = split_frame(&mut buffer, framing) {
-            assert!((1..=4096).contains(&frame.len()));
-            taken += frame.len();
+        let (mut wire, mut frames) = (BytesMut::new(), Vec::new());
+        let ended = loop {
+            match framing.split(&mut buffer) {
+                Ok(Some(frame)) => {
+                    assert!(frame.header.len() + frame.message.len() <= CAP, "more than the cap");
+                    framing.write(&frame.header, &frame.message, &mut wire).expect("what was read cannot be written");
+                    frames.push(frame.message);
+                }
+                Ok(None) => break framing.finish(&buffer),
+                Err(error) => break Err(error),
+            }
+        };
+        assert!(wire.len() + buffer.len() <= input.len(), "bytes appeared");
+        match ended {
+            Ok(()) => assert!(buffer.is_empty(), "bytes vanished"),
+            Err(error) => assert!(error.offset() <= buffer.len(), "an offset behind the end"),
         }
-        assert!(taken + buffer.len() <= input.len());
+        if framing.split(&mut buffer) == Ok(None) {
+            assert!(buffer.len() < framing.longest(), "waits for more than the longest frame");
+        }
+        let mut again = Vec::new();
+        while let Ok(Some(frame)) = framing.split(&mut wire) {
+            again.push(frame.message);
+        }
+        assert!(wire.is_empty() && again == frames, "what was written is read otherwise");
     }
 }
 

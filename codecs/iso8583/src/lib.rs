@@ -43,7 +43,7 @@ pub use describe::describe;
 pub use encode::Unsigned;
 pub use error::{DecodeError, EncodeError, Got, Kind, Note, Place, SpecError, Wanted};
 pub use field::{Charset, Content, Counts, Date, Field, Length, Pad, Prefix, PrefixForm, Sensitivity, Severity, Shape, Side};
-pub use frame::{FrameError, Framing, HeaderLength, split_frame, write_frame, write_keep_alive};
+pub use frame::{Frame, FrameError, Framing, FramingError, Header, HeaderKind, LengthForm, Mark, Order, Preset, ZeroLength};
 pub use json::{JsonError, Show, error_to_json, from_json, to_json};
 pub use message::{Fields, Message};
 pub use mti::{is_repeat, response_mti};
