@@ -111,6 +111,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, config: Arc<ListenerConfi
                 Protocol::Iso20022 => bank::receive_request(&shared, back, &frame.message).await,
             };
             if let Then::Close(why) = then {
+                shared.conns.remove(back.id);
                 break 'reading why;
             }
         }

@@ -187,3 +187,49 @@ impl Conns {
         open.values().filter(|conn| conn.header.is_empty()).count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Mac, Protocol};
+
+    fn listener(framing: &str) -> ListenerConfig {
+        ListenerConfig {
+            name: LinkId::default(),
+            protocol: Protocol::Iso87Ascii,
+            listen: String::new(),
+            acquirer: AcquirerId::default(),
+            mac: Mac::None,
+            framing: iso8583::Preset::named(framing).unwrap().framing,
+            max_connections: 1,
+            max_in_flight: 2,
+            frame_within: Duration::ZERO,
+            idle: Duration::ZERO,
+            pacs: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn two_terminals_behind_one_socket_are_answered_each_at_its_address() {
+        let (out, mut sent) = mpsc::channel(2);
+        let conns = Conns::default();
+        let (listener, room) = (Arc::new(listener("nac")), Arc::new(Semaphore::new(0)));
+        let socket = conns.add(|id| Conn { id, header: Bytes::new(), out, listener, room });
+        let headers = [b"\x60\x00\x01\x00\x07", b"\x60\x00\x02\x00\x07"];
+        let back = headers.map(|header| conns.add(|id| Conn { id, header: Bytes::from_static(header), ..socket.clone() }));
+        assert_eq!(conns.len(), 1);
+        for (request, header) in back.iter().zip(headers).rev() {
+            let found = conns.get(request.id).unwrap();
+            found.put(b"0210").await;
+            found.answered(&conns);
+            let frame = sent.recv().await.unwrap().frame;
+            assert_eq!(frame, [b"\x00\x09", header.as_slice(), b"0210"].concat());
+            assert!(conns.get(request.id).is_none());
+        }
+        assert_eq!(socket.room.available_permits(), 2);
+        socket.answered(&conns);
+        assert!(conns.get(socket.id).is_some(), "a connection outlives its answers");
+    }
+}
