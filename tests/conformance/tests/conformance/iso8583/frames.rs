@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 #[serde(deny_unknown_fields)]
 struct Described {
     header: String,
-    #[serde(default)]
-    bytes: usize,
-    #[serde(default)]
+    /// None without a length.
+    bytes: Option<usize>,
     order: Option<String>,
     #[serde(default)]
     inclusive: bool,
@@ -73,7 +72,9 @@ pub(super) fn run(case: &Value) -> Result<(), String> {
             }
             written_again(&described, &wire)
         }
-        (Some("error"), (frames, Err(error))) => refused_rightly(&case["error"], frames.len(), described.bytes, error),
+        (Some("error"), (frames, Err(error))) => {
+            refused_rightly(&case["error"], frames.len(), described.bytes.unwrap_or(0), error)
+        }
         (_, (frames, Ok(()))) => Err(format!("{} messages, and no error", frames.len())),
         (_, (_, Err(error))) => Err(format!("{}: {error}", error.kind())),
     }
