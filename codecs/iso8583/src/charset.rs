@@ -132,7 +132,7 @@ fn digit_of(nibble: u8, content: Content) -> Option<u8> {
 }
 
 fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-    if units % 2 == 0 && swar::all_packed_digits(wire) {
+    if units.is_multiple_of(2) && swar::all_packed_digits(wire) {
         out.extend(wire.iter().flat_map(|byte| [b'0' + (byte >> 4), b'0' + (byte & 0x0F)]));
         return Ok(());
     }

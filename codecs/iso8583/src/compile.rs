@@ -285,11 +285,11 @@ impl Inner<'_> {
     }
 
     /// The rows by number, ascending; refused are other keys, and numbers twice.
-    fn numbered(&self, most: u8) -> Result<Vec<(u8, &str, &Entry)>, SpecError> {
+    fn numbered(&self, least: u8, most: u8) -> Result<Vec<(u8, &str, &Entry)>, SpecError> {
         let mut rows = Vec::new();
         for (key, entry) in &self.entry.fields {
-            let number = key.parse::<u8>().ok().filter(|number| (1..=most).contains(number));
-            let wanted = || self.refuse(entry, key, format!("a subfield here is a number from 1 to {most}"));
+            let number = key.parse::<u8>().ok().filter(|number| (least..=most).contains(number));
+            let wanted = || self.refuse(entry, key, format!("a subfield here is a number from {least} to {most}"));
             rows.push((number.ok_or_else(wanted)?, key.as_str(), entry));
         }
         rows.sort_by_key(|(number, ..)| *number);
@@ -313,7 +313,7 @@ impl Inner<'_> {
     }
 
     fn positional(&self) -> Result<Shape, SpecError> {
-        let rows = self.numbered(u8::MAX)?;
+        let rows = self.numbered(0, u8::MAX)?;
         let (room, mut position) = (self.parent.length.max(), 0usize);
         let mut parts: Vec<Field> = Vec::new();
         for (at, (number, key, entry)) in rows.iter().enumerate() {
@@ -362,7 +362,7 @@ impl Inner<'_> {
         let width = form.wire_length(bytes);
         let most = u8::try_from(bytes * 8).unwrap_or(128);
         let mut fields: Vec<Option<Field>> = vec![None; usize::from(most) + 1];
-        for (number, key, entry) in self.numbered(most)? {
+        for (number, key, entry) in self.numbered(1, most)? {
             let field = self.child(key, entry, Label::number(number), number, Kind::Mapped)?;
             let end = width + Self::least(&field);
             if end > room {

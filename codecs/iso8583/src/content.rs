@@ -78,7 +78,7 @@ pub(crate) fn date(content: Content, value: &[u8]) -> Result<(), Fault> {
 
 /// Days of a month; the year decides only where its century is known.
 fn days(month: u8, year: Option<u16>) -> u8 {
-    let leap = |year: u16| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u16| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
         2 if year.is_none_or(leap) => 29,
         2 => 28,

@@ -82,7 +82,13 @@ pub(crate) fn read(prefix: Prefix, max: usize, charset: Charset, input: &[u8]) -
     let (said, rest) = number(prefix.form, prefix.digits, input)?;
     let bad = |wanted| Fault::new(Kind::BadLength, 0, wanted, Got::Length(said));
     let counted = said.checked_sub(own(prefix)).ok_or(bad(Wanted::AtLeast(own(prefix))))?;
-    let units = units(prefix.counts, charset, counted, max, rest).ok_or(bad(Wanted::Exactly(said + 1)))?;
+    let Some(units) = units(prefix.counts, charset, counted, max, rest) else {
+        // A length that ends inside a unit is told apart from one that ends behind the message.
+        if counted > rest.len() && prefix.counts == Counts::Bytes {
+            return Err(Fault::new(Kind::Truncated, wire_length(prefix), Wanted::Bytes(counted), Got::Bytes(rest.len())));
+        }
+        return Err(bad(Wanted::Exactly(said + 1)));
+    };
     if units > max {
         return Err(Fault::new(Kind::TooLong, 0, Wanted::AtMost(max), Got::Length(units)));
     }
@@ -91,7 +97,7 @@ pub(crate) fn read(prefix: Prefix, max: usize, charset: Charset, input: &[u8]) -
 
 /// What the prefix counts to units of content; `None` where it ends inside a unit.
 fn units(counts: Counts, charset: Charset, number: usize, max: usize, rest: &[u8]) -> Option<usize> {
-    let halves = |number: usize| (number % 2 == 0).then_some(number / 2);
+    let halves = |number: usize| number.is_multiple_of(2).then_some(number / 2);
     match (counts, charset) {
         (Counts::Content, _) => Some(number),
         (Counts::Nibbles, Charset::Bcd { .. }) => Some(number),
@@ -126,7 +132,7 @@ fn says(prefix: Prefix, charset: Charset, units: usize) -> usize {
 /// Whether so many units read back as so many, where the prefix counts bytes of packed digits.
 pub(crate) fn is_exact(prefix: Prefix, max: usize, charset: Charset, units: usize) -> bool {
     match (prefix.counts, charset) {
-        (Counts::Bytes, Charset::Bcd { fill, .. }) => units % 2 == 0 || fill > 9 || units == max,
+        (Counts::Bytes, Charset::Bcd { fill, .. }) => units.is_multiple_of(2) || fill > 9 || units == max,
         (Counts::Bytes | Counts::Nibbles, Charset::SignedBcd { .. }) => units % 2 == 1,
         _ => true,
     }
@@ -224,7 +230,10 @@ mod tests {
     fn a_prefix_may_count_bytes_of_the_wire() {
         let bytes = Prefix { counts: Counts::Bytes, ..prefix(PrefixForm::Ascii, 3) };
         assert_eq!(read(bytes, 255, Charset::HexAscii, b"008AABBCCDD").map(|(units, _)| units), Ok(4));
-        assert_eq!(read(bytes, 255, Charset::HexAscii, b"007").map_err(|fault| fault.kind), Err(Kind::BadLength));
+        let kind =
+            |wire| read(bytes, 255, Charset::HexAscii, wire).map(|(units, _)| units).map_err(|fault| (fault.kind, fault.at));
+        assert_eq!(kind(b"007AABBCCD"), Err((Kind::BadLength, 0)));
+        assert_eq!(kind(b"007AABBCC"), Err((Kind::Truncated, 3)));
         let mut out = Vec::new();
         write(bytes, Charset::HexAscii, 4, &mut out);
         assert_eq!(out, b"008");
