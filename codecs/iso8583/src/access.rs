@@ -118,7 +118,9 @@ impl Message {
     }
 
     /// Sets the content at a path, canonical, as [`Message::path`] gives it. The field around it is
-    /// made where it is not there; what else stands in it keeps its bytes and its place.
+    /// made where it is not there; what else stands in it keeps its bytes and its place. The parts of a
+    /// data element may be set one after the other, first to last; a subfield that has parts itself
+    /// must be whole before one of them is changed.
     ///
     /// # Errors
     /// A path that the spec does not have, content that does not fit there, or a field whose other

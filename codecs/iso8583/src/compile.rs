@@ -79,6 +79,12 @@ fn plain(context: &Context<'_>, row: &Row, seat: &Seat<'_>) -> Result<Field, Str
     {
         return Err("the prefix of a signed packed amount counts \"content\"".to_owned());
     }
+    if let (Length::Variable { prefix, .. }, Charset::Bcd { fill, .. }) = (length, charset)
+        && prefix.counts == Counts::Bytes
+        && (content == Content::Hex && fill > 9 || content == Content::Z && fill == 0x0D)
+    {
+        return Err("a prefix that counts bytes cannot tell this odd-fill from content".to_owned());
+    }
     let field = Field {
         number: seat.number,
         label: seat.label,

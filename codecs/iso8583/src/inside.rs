@@ -163,7 +163,7 @@ pub(crate) fn put(parent: Parent<'_>, value: &[u8], path: &str, new: &[u8], dept
         inner = Some(Parent::Object);
     }
     if !value.is_empty() {
-        for element in parent.walk(value) {
+        for element in parent.walk(value).unfinished() {
             let element = element?;
             if element.label == label && content.is_none() {
                 content = rest.map(|rest| (read(&element, value).unwrap_or_default(), rest));

@@ -70,4 +70,6 @@ pub use spec::{Spec, Version};
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod structured;
+#[cfg(test)]
 mod tests;

@@ -139,6 +139,11 @@ impl<'f, 'v> Walk<'f, 'v> {
         Self { blanks_missing: fixed && parent.pad == Pad::BLANKS, open: !fixed, ..Self::over(&parent.shape, value) }
     }
 
+    /// The same over a content that is still being built: parts may be missing at its end.
+    pub(crate) fn unfinished(self) -> Self {
+        Self { open: true, ..self }
+    }
+
     /// Over a content of this shape.
     pub(crate) fn over(shape: &'f Shape, value: &'v [u8]) -> Self {
         let left = match shape {
