@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::charset;
-use crate::class::Content;
+use crate::ebcdic::through;
 use crate::error::{DecodeError, Fault, Got, Kind, Note, Place, Wanted};
 use crate::field::{Charset, Field, Severity};
 use crate::inside::{ahead, check};
@@ -94,12 +94,19 @@ impl Reader<'_> {
         let raw = self.frame.get(..width).ok_or((Place::Mti, cut_off))?;
         let mut digits = [b'?'; 4];
         match self.spec.mti {
-            Charset::Ascii => digits.copy_from_slice(raw),
-            other => {
-                let mut text = Vec::with_capacity(4);
-                charset::unpack(other, Content::N, 4, raw, &mut text).map_err(|fault| (Place::Mti, fault))?;
-                digits.iter_mut().zip(&text).for_each(|(room, byte)| *room = *byte);
+            Charset::Bcd { .. } => {
+                let nibbles = raw.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
+                for (at, (room, nibble)) in digits.iter_mut().zip(nibbles).enumerate() {
+                    if nibble > 9 {
+                        return Err((Place::Mti, Fault::new(Kind::NonDigit, at / 2, Wanted::Digit, Got::Nibble)));
+                    }
+                    *room = b'0' + nibble;
+                }
             }
+            Charset::Ebcdic(page) => {
+                digits.iter_mut().zip(raw).for_each(|(room, byte)| *room = through(page.reading(), *byte));
+            }
+            _ => digits.iter_mut().zip(raw).for_each(|(room, byte)| *room = *byte),
         }
         if let Some(at) = digits.iter().position(|byte| !byte.is_ascii_digit()) {
             let got = digits.get(at).map_or(Got::Nothing, |byte| Got::byte(*byte));

@@ -40,6 +40,7 @@ mod load;
 mod mask;
 mod message;
 mod mti;
+mod nested;
 mod path;
 mod prefix;
 mod row;
