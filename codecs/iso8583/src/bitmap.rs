@@ -84,17 +84,17 @@ pub(crate) struct Bitmap([u64; 3]);
 const ANNOUNCES: u64 = 1 << 63;
 
 impl Bitmap {
-    fn place(number: u8) -> (usize, u64) {
-        let at = number.saturating_sub(1);
-        (usize::from(at / 64), ANNOUNCES >> (at % 64))
-    }
-
-    pub(crate) fn with(mut self, number: u8) -> Self {
-        let (word, bit) = Self::place(number);
-        if let (Some(word), 1..) = (self.0.get_mut(word), number) {
-            *word |= bit;
+    pub(crate) fn with(self, number: u8) -> Self {
+        let [mut first, mut second, mut third] = self.0;
+        let bit = ANNOUNCES >> (number.wrapping_sub(1) % 64);
+        match number {
+            0 => {}
+            1..=64 => first |= bit,
+            65..=128 => second |= bit,
+            129..=192 => third |= bit,
+            193.. => {}
         }
-        self
+        Self([first, second, third])
     }
 
     /// With the further bitmaps announced that its fields need.

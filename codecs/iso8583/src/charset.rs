@@ -85,14 +85,23 @@ pub(crate) fn pack(charset: Charset, content: &[u8], out: &mut Vec<u8>) {
 
 /// Upper-case hexadecimal.
 pub(crate) fn hex_into(bytes: &[u8], ebcdic: bool, out: &mut Vec<u8>) {
-    let (zero, a) = if ebcdic { (0xF0, 0xC1) } else { (b'0', b'A') };
-    let digit = |nibble: u8| if nibble < 10 { zero + nibble } else { a + nibble - 10 };
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0F)]));
+    let (zero, a) = if ebcdic { (0xF0, 0xC1 - 10) } else { (b'0', b'A' - 10) };
+    let digit = |nibble: u8| if nibble < 10 { zero + nibble } else { a + nibble };
+    for (pair, byte) in pairs(bytes.len(), out).iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 0x0F)];
+    }
+}
+
+/// Room for so many pairs of units at the end of a buffer: written in place, a whole field at a time.
+fn pairs(count: usize, out: &mut Vec<u8>) -> &mut [[u8; 2]] {
+    let start = out.len();
+    out.resize(start + count * 2, 0);
+    out.get_mut(start..).unwrap_or_default().as_chunks_mut().0
 }
 
 /// The value of a hexadecimal digit of either case; the letters of EBCDIC stand at the same places in
 /// every code page.
-pub(crate) fn hex_value(byte: u8, ebcdic: bool) -> Option<u8> {
+pub(crate) const fn hex_value(byte: u8, ebcdic: bool) -> Option<u8> {
     match (ebcdic, byte) {
         (false, b'0'..=b'9') => Some(byte - b'0'),
         (false, b'A'..=b'F') => Some(byte - b'A' + 10),
@@ -106,6 +115,20 @@ pub(crate) fn hex_value(byte: u8, ebcdic: bool) -> Option<u8> {
 
 /// Hexadecimal text of either case, an even number of characters.
 pub(crate) fn unhex(text: &[u8], ebcdic: bool, kind: Kind, out: &mut Vec<u8>) -> Result<(), Fault> {
+    // All of it without a branch per byte first; only a bad one is searched.
+    let table = if ebcdic { &HEX_EBCDIC } else { &HEX_ASCII };
+    let (digits, odd) = text.as_chunks::<2>();
+    let start = out.len();
+    let mut all = 0;
+    out.extend(digits.iter().map(|[high, low]| {
+        let (high, low) = (through(table, *high), through(table, *low));
+        all |= high | low;
+        high << 4 | low & 0x0F
+    }));
+    if all <= 0x0F && odd.is_empty() {
+        return Ok(());
+    }
+    out.truncate(start);
     for (place, pair) in text.chunks(2).enumerate() {
         let mut value = 0;
         for (half, byte) in pair.iter().enumerate() {
@@ -121,6 +144,24 @@ pub(crate) fn unhex(text: &[u8], ebcdic: bool, kind: Kind, out: &mut Vec<u8>) ->
     Ok(())
 }
 
+const HEX_ASCII: [u8; 256] = hex_table(false);
+const HEX_EBCDIC: [u8; 256] = hex_table(true);
+
+/// The values of hexadecimal digits; 0xFF for what is none.
+const fn hex_table(ebcdic: bool) -> [u8; 256] {
+    let mut table = [0xFF; 256];
+    let mut byte: u8 = 0;
+    loop {
+        if let Some(value) = hex_value(byte, ebcdic) {
+            table[byte as usize] = value;
+        }
+        if byte == u8::MAX {
+            return table;
+        }
+        byte += 1;
+    }
+}
+
 /// The digit of a half-byte. The track separator stands as D and is `=` in the content (ISO/IEC 7813).
 fn digit_of(nibble: u8, content: Content) -> Option<u8> {
     match nibble {
@@ -133,7 +174,9 @@ fn digit_of(nibble: u8, content: Content) -> Option<u8> {
 
 fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     if units.is_multiple_of(2) && swar::all_packed_digits(wire) {
-        out.extend(wire.iter().flat_map(|byte| [b'0' + (byte >> 4), b'0' + (byte & 0x0F)]));
+        for (pair, byte) in pairs(wire.len(), out).iter_mut().zip(wire) {
+            *pair = [b'0' + (byte >> 4), b'0' + (byte & 0x0F)];
+        }
         return Ok(());
     }
     let nibbles = wire.iter().enumerate().flat_map(|(at, byte)| [(at, byte >> 4), (at, byte & 0x0F)]);
@@ -152,10 +195,8 @@ fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8],
 }
 
 fn pack_bcd(side: Side, fill: u8, content: &[u8], out: &mut Vec<u8>) {
-    let nibble = |byte: u8| match byte {
-        b'=' => 0x0D,
-        digit => hex_value(digit, false).unwrap_or(0),
-    };
+    // Of checked content: digits and `=` (0x3D) have their half-byte below, letters count on from 9.
+    let nibble = |byte: u8| ((byte & 0x0F) + 9 * (byte >> 6)) & 0x0F;
     let (lone, pairs) = match (content.len() % 2, side) {
         (0, _) => (None, content),
         (_, Side::Left) => content.split_first().map_or((None, content), |(first, rest)| (Some(*first), rest)),
@@ -164,7 +205,7 @@ fn pack_bcd(side: Side, fill: u8, content: &[u8], out: &mut Vec<u8>) {
     if let (Some(byte), Side::Left) = (lone, side) {
         out.push(fill << 4 | nibble(byte));
     }
-    out.extend(pairs.chunks(2).map(|pair| pair.iter().fold(0u8, |byte, unit| byte << 4 | nibble(*unit))));
+    out.extend(pairs.as_chunks::<2>().0.iter().map(|[high, low]| nibble(*high) << 4 | nibble(*low)));
     if let (Some(byte), Side::Right) = (lone, side) {
         out.push(nibble(byte) << 4 | fill);
     }

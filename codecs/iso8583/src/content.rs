@@ -8,13 +8,13 @@ use crate::swar;
 pub(crate) fn check(content: Content, value: &[u8]) -> Result<(), Fault> {
     match content {
         Content::N => digits(value),
-        Content::A => first_not(value, u8::is_ascii_alphabetic, Kind::BadChar, Wanted::Letter),
-        Content::An => first_not(value, u8::is_ascii_alphanumeric, Kind::BadChar, Wanted::LetterOrDigit),
+        Content::A => of_class(value, LETTER, Kind::BadChar, Wanted::Letter),
+        Content::An => of_class(value, LETTER | DIGIT, Kind::BadChar, Wanted::LetterOrDigit),
         Content::Ans if swar::all_printable(value) => Ok(()),
         Content::Ans => first_not(value, |byte| (0x20..=0x7E).contains(byte), Kind::BadChar, Wanted::Printable),
-        Content::Track1 => first_not(value, |byte| (0x20..=0x5F).contains(byte), Kind::BadChar, Wanted::Printable),
-        Content::Hex => first_not(value, u8::is_ascii_hexdigit, Kind::BadHex, Wanted::HexDigit),
-        Content::Z => first_not(value, |byte| byte.is_ascii_digit() || matches!(byte, b'=' | b'D'), Kind::BadChar, Wanted::Track),
+        Content::Track1 => of_class(value, TRACK1, Kind::BadChar, Wanted::Printable),
+        Content::Hex => of_class(value, DIGIT | HEX_LETTER, Kind::BadHex, Wanted::HexDigit),
+        Content::Z => of_class(value, DIGIT | SEPARATOR, Kind::BadChar, Wanted::Track),
         Content::B => Ok(()),
         Content::Xn => signed(value),
         dated => digits(value).and_then(|()| date(dated, value)),
@@ -23,6 +23,33 @@ pub(crate) fn check(content: Content, value: &[u8]) -> Result<(), Fault> {
 
 fn digits(value: &[u8]) -> Result<(), Fault> {
     if swar::all_digits(value) { Ok(()) } else { first_not(value, u8::is_ascii_digit, Kind::NonDigit, Wanted::Digit) }
+}
+
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+const SEPARATOR: u8 = 4;
+const HEX_LETTER: u8 = 8;
+const TRACK1: u8 = 16;
+
+/// The classes of each byte.
+const CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte: u8 = 0;
+    while byte < 0x80 {
+        let class = &mut table[byte as usize];
+        *class |= if byte.is_ascii_alphabetic() { LETTER } else { 0 };
+        *class |= if byte.is_ascii_digit() { DIGIT } else { 0 };
+        *class |= if byte == b'=' || byte == b'D' { SEPARATOR } else { 0 };
+        *class |= if byte.is_ascii_hexdigit() && !byte.is_ascii_digit() { HEX_LETTER } else { 0 };
+        *class |= if byte >= 0x20 && byte <= 0x5F { TRACK1 } else { 0 };
+        byte += 1;
+    }
+    table
+};
+
+fn of_class(value: &[u8], classes: u8, kind: Kind, wanted: Wanted) -> Result<(), Fault> {
+    let right = |byte: &u8| CLASSES.get(usize::from(*byte)).is_some_and(|class| class & classes != 0);
+    first_not(value, right, kind, wanted)
 }
 
 fn first_not(value: &[u8], right: impl Fn(&u8) -> bool, kind: Kind, wanted: Wanted) -> Result<(), Fault> {

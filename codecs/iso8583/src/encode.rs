@@ -186,8 +186,12 @@ fn blank(text: crate::Charset) -> u8 {
 
 /// A fault that decoding would let pass may be written, as long as it has a wire form at all.
 fn check_outgoing(field: &Field, value: &[u8]) -> Result<(), Fault> {
-    // Content is not known to be digits before it is packed.
-    let digits = if field.content.is_numeric() { crate::content::check(crate::Content::N, value) } else { Ok(()) };
+    // Packed content is known to be digits only once it was packed.
+    let digits = if charset::proves_digits(field.charset, field.content) {
+        crate::content::check(crate::Content::N, value)
+    } else {
+        Ok(())
+    };
     let checked = digits.and_then(|()| check(field, value, &mut Vec::new()));
     let lenient = field.severity != Severity::Reject && charset::can_carry(field.charset, field.content, value);
     if lenient { Ok(()) } else { checked }

@@ -140,35 +140,30 @@ pub(crate) fn is_exact(prefix: Prefix, max: usize, charset: Charset, units: usiz
 
 /// Writes the prefix for `units` of content, which are known to fit.
 pub(crate) fn write(prefix: Prefix, charset: Charset, units: usize, out: &mut Vec<u8>) {
+    let said = says(prefix, charset, units);
     let width = wire_length(prefix);
-    let start = out.len();
-    let mut left = says(prefix, charset, units);
-    for _ in 0..width {
-        let part = u8::try_from(left % base(prefix.form)).unwrap_or(0);
-        out.push(match prefix.form {
-            PrefixForm::Ascii => b'0' + part,
-            PrefixForm::Ebcdic => 0xF0 + part,
-            PrefixForm::Bcd => ((part / 10) << 4) | (part % 10),
-            PrefixForm::Binary => part,
-            PrefixForm::HexAscii => {
-                if part < 10 {
-                    b'0' + part
-                } else {
-                    b'A' + part - 10
-                }
-            }
-            PrefixForm::HexEbcdic => {
-                if part < 10 {
-                    0xF0 + part
-                } else {
-                    0xC1 + part - 10
-                }
-            }
-        });
-        left /= base(prefix.form);
+    match prefix.form {
+        PrefixForm::Ascii => write_places::<10>(said, width, out, |part| b'0' + part),
+        PrefixForm::Ebcdic => write_places::<10>(said, width, out, |part| 0xF0 + part),
+        PrefixForm::Bcd => write_places::<100>(said, width, out, |part| ((part / 10) << 4) | (part % 10)),
+        PrefixForm::Binary => write_places::<256>(said, width, out, |part| part),
+        PrefixForm::HexAscii => {
+            write_places::<16>(said, width, out, |part| if part < 10 { b'0' + part } else { b'A' + part - 10 });
+        }
+        PrefixForm::HexEbcdic => {
+            write_places::<16>(said, width, out, |part| if part < 10 { 0xF0 + part } else { 0xC1 + part - 10 });
+        }
     }
-    if let Some(written) = out.get_mut(start..) {
-        written.reverse();
+}
+
+/// Writes a number place by place, the last one first. A base that is known makes division cheap.
+fn write_places<const BASE: usize>(number: usize, width: usize, out: &mut Vec<u8>, write: impl Fn(u8) -> u8) {
+    let start = out.len();
+    out.resize(start + width, 0);
+    let mut left = number;
+    for room in out.iter_mut().skip(start).rev() {
+        *room = write(u8::try_from(left % BASE).unwrap_or(0));
+        left /= BASE;
     }
 }
 
