@@ -3,23 +3,32 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::{Preset, Show, Spec, describe, from_json, tlv, to_json};
+use crate::{Message, Preset, Show, Spec, describe, from_json, tlv, to_json};
 
-/// Decodes with every shipped spec. What is accepted must be written again, read back equal, and
-/// be described.
+/// Decodes with every shipped spec, see [`decode_with`].
 pub fn fuzz_decode(input: &[u8]) {
-    for spec in Spec::shipped_names().filter_map(Spec::shipped) {
-        match spec.decode(Bytes::copy_from_slice(input)) {
-            Ok(message) => {
-                let _ = describe(&spec, &message);
-                let wire = spec.encode(&message);
-                let again = wire.map(|wire| spec.decode(Bytes::from(wire)));
-                assert_eq!(again.as_ref().map(|read| read.as_ref()), Ok(Ok(&message)), "what was read cannot be written");
+    Spec::shipped_names().filter_map(Spec::shipped).for_each(|spec| decode_with(&spec, input));
+}
+
+/// Decodes with one spec. What is accepted must be written again byte for byte, must survive being
+/// built anew from its fields, and must be described; an error must point into the input.
+pub fn decode_with(spec: &Spec, input: &[u8]) {
+    match spec.decode(Bytes::copy_from_slice(input)) {
+        Ok(message) => {
+            let _ = (describe(spec, &message), to_json(spec, &message, Show::Masked));
+            let wire = spec.encode(&message);
+            assert_eq!(wire.as_deref(), Ok(input), "what was read is not written as it was");
+            let mut anew = Message::new(message.mti());
+            for (number, content) in message.fields() {
+                anew.set(number, content);
             }
-            Err(error) => {
-                assert!(error.offset <= input.len(), "an offset behind the end");
-                let _ = describe(&spec, &error.partial);
-            }
+            let wire = spec.encode(&anew);
+            let again = wire.map(|wire| spec.decode(Bytes::from(wire)));
+            assert_eq!(again.as_ref().map(|read| read.as_ref()), Ok(Ok(&message)), "what was read cannot be written");
+        }
+        Err(error) => {
+            assert!(error.offset <= input.len(), "an offset behind the end");
+            let _ = (describe(spec, &error.partial), to_json(spec, &error.partial, Show::Masked));
         }
     }
 }
