@@ -151,8 +151,7 @@ fn objects(content: &[u8], show: Show) -> Option<Objects> {
         let value = if show == Show::Masked && tlv.holds_card_data() { "*".repeat(value.len()) } else { value };
         objects.push((tlv.tag_hex(), value));
     }
-    let twice = (1..objects.len()).any(|at| objects.iter().take(at).any(|(tag, _)| objects.get(at).is_some_and(|o| o.0 == *tag)));
-    let exact = again == content && !twice;
+    let exact = again == content && tlv::first_duplicate(content).is_none();
     (exact || show == Show::Masked).then_some(Objects(objects))
 }
 
