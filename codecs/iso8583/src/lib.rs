@@ -24,6 +24,7 @@ mod charset;
 mod content;
 mod decode;
 mod describe;
+pub mod emv;
 mod encode;
 mod error;
 mod field;
