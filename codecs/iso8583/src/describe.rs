@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
+use crate::emv;
 use crate::field::{Field, Sensitivity, Shape};
 use crate::mask;
 use crate::message::Message;
 use crate::spec::Spec;
-use crate::tlv::Tlvs;
 
 /// Describes a message, masked. Fields that the spec does not know are shown by length only.
 pub fn describe(spec: &Spec, message: &Message) -> String {
@@ -34,10 +34,8 @@ fn row(field: &Field, sensitivity: Sensitivity, content: &[u8], out: &mut String
     let Some(shown) = shown(field, sensitivity, content) else { return };
     let _ = writeln!(out, "{:>3}  {:<44} {:<12} {shown}", field.number, field.name, field.form());
     if field.shape == Shape::BerTlv && sensitivity == Sensitivity::Clear {
-        for tlv in Tlvs::new(content).map_while(Result::ok) {
-            let value = hex::encode_upper(tlv.value);
-            let value = if tlv.holds_card_data() { "*".repeat(value.len()) } else { value };
-            let _ = writeln!(out, "       {:<6} {:>3}  {value}", tlv.tag_hex(), tlv.value.len());
+        for line in emv::describe_tlv(content) {
+            let _ = writeln!(out, "       {line}");
         }
     }
 }

@@ -93,6 +93,7 @@ fn unknown(object: &Tlv<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn described(hex: &str) -> Vec<String> {
         describe_tlv(&hex::decode(hex).unwrap())
@@ -142,6 +143,34 @@ mod tests {
         let lines = described("9A022607 9A03260715".replace(' ', "").as_str());
         assert_eq!(dense(&lines[0]), "9A 2 Transaction date 2607 not n 6");
         assert_eq!(lines[2], "9A stands twice, again at byte 4");
+    }
+
+    #[test]
+    fn no_value_that_is_not_clear_shows_wherever_it_stands() {
+        let secret = *b"4761739001010119";
+        for entry in crate::emv::dictionary().filter(|entry| entry.sensitivity() != Sensitivity::Clear) {
+            let mut object = Vec::new();
+            tlv::write(entry.tag(), &secret, &mut object).unwrap();
+            let (mut known, mut unknown) = (Vec::new(), Vec::new());
+            tlv::write(&[0x70], &object, &mut known).unwrap();
+            tlv::write(&[0xE1], &object, &mut unknown).unwrap();
+            for bytes in [object, known, unknown] {
+                let text = describe_tlv(&bytes).join("\n");
+                assert!(!text.contains("4761739001010119") && !text.contains("34373631"), "{text}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_of_any_tag_is_survived(objects in proptest::collection::vec((any::<prop::sample::Index>(), proptest::collection::vec(any::<u8>(), 0..40)), 0..8)) {
+            let tags: Vec<_> = crate::emv::dictionary().map(Entry::tag).collect();
+            let mut bytes = Vec::new();
+            for (tag, value) in objects {
+                tlv::write(tags[tag.index(tags.len())], &value, &mut bytes).unwrap();
+            }
+            crate::fuzz::fuzz_tlv(&bytes);
+        }
     }
 
     #[test]
