@@ -36,6 +36,8 @@ mod load;
 mod mask;
 mod message;
 mod mti;
+#[cfg(doctest)]
+mod pages;
 mod prefix;
 mod spec;
 pub mod tlv;
