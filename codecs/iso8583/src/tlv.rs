@@ -329,6 +329,15 @@ mod tests {
     }
 
     #[test]
+    fn a_template_that_cannot_be_looked_into_is_kept_back() {
+        for hex in ["70029F27", "7004700282FF", "700A7008700670047002E000", "DF7F0100"] {
+            let bytes = hex::decode(hex).unwrap();
+            assert!(Tlvs::new(&bytes).next().unwrap().unwrap().holds_card_data(), "{hex}");
+        }
+        assert!(!Tlvs::new(&[0x70, 3, 0x9C, 1, 0]).next().unwrap().unwrap().holds_card_data());
+    }
+
+    #[test]
     fn what_is_filler_is_an_option() {
         let bytes = hex::decode("00FF9F270180FF00").unwrap();
         let read =
