@@ -3,13 +3,13 @@
 use std::fmt::Write;
 
 use crate::class::Content;
+use crate::emv;
 use crate::field::{Field, Sensitivity};
 use crate::inside::{self, Parent};
 use crate::mask;
 use crate::message::Message;
 use crate::shape::Shape;
 use crate::spec::Spec;
-use crate::tlv::Tlvs;
 
 /// Describes a message, masked. Fields that the spec does not know are shown by length only.
 pub fn describe(spec: &Spec, message: &Message) -> String {
@@ -44,10 +44,8 @@ fn row(field: &Field, sensitivity: Sensitivity, content: &[u8], out: &mut String
 /// The elements of a structured content, each level further in; up to the first fault.
 fn elements(field: &Field, content: &[u8], level: usize, out: &mut String) {
     if field.shape == Shape::BerTlv {
-        for tlv in Tlvs::new(content).map_while(Result::ok) {
-            let value = hex::encode_upper(tlv.value);
-            let value = if tlv.holds_card_data() { "*".repeat(value.len()) } else { value };
-            let _ = writeln!(out, "{:gap$}{:<6} {:>3}  {value}", "", tlv.tag_hex(), tlv.value.len(), gap = 4 + level * 3);
+        for line in emv::describe_tlv(content) {
+            let _ = writeln!(out, "{:gap$}{line}", "", gap = 4 + level * 3);
         }
         return;
     }

@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::{Message, Preset, Show, Spec, describe, from_json, tlv, to_json};
+use crate::{Message, Preset, Show, Spec, describe, emv, from_json, tlv, to_json};
 
 /// Decodes with every shipped spec, see [`decode_with`].
 pub fn fuzz_decode(input: &[u8]) {
@@ -67,8 +67,20 @@ pub fn fuzz_frame(input: &[u8]) {
     }
 }
 
-/// Walks data objects. What is well formed must be found again after writing.
+/// Walks data objects and describes them, and reads the same bytes as a data object list. What is
+/// well formed must be found again after writing.
 pub fn fuzz_tlv(input: &[u8]) {
+    let _ = emv::describe_tlv(input);
+    if let Ok(dol) = emv::Dol::parse(input)
+        && let Ok(built) = dol.build_from(input)
+    {
+        assert_eq!(built.len(), dol.length());
+    }
+    for filler in [tlv::Filler::None, tlv::Filler::ZerosAndOnes] {
+        let within = |object: tlv::Tlv<'_>| object.value_offset + object.value.len() <= input.len();
+        assert!(tlv::Tlvs::with_filler(input, filler).map_while(Result::ok).all(within));
+    }
+    assert_eq!(tlv::walk(input).find_map(Result::err), tlv::check(input).err());
     let mut out = Vec::new();
     for object in tlv::Tlvs::new(input).map_while(Result::ok) {
         let _ = object.holds_card_data();

@@ -28,6 +28,7 @@ mod content;
 mod decode;
 mod describe;
 mod ebcdic;
+pub mod emv;
 mod encode;
 mod error;
 mod field;
@@ -41,6 +42,8 @@ mod mask;
 mod message;
 mod mti;
 mod nested;
+#[cfg(doctest)]
+mod pages;
 mod path;
 mod prefix;
 mod row;

@@ -271,10 +271,22 @@ fn nothing_sensitive_shows_by_default() {
 #[test]
 fn card_data_inside_data_objects_is_masked() {
     let mut message = Message::new("0200");
-    message.set(55, hex::decode("9F2701805A084761739001010119700A5A084761739001010119").unwrap());
-    for text in [describe(&spec(), &message), to_json(&spec(), &message, Show::Masked)] {
-        assert!(text.contains("9F27") && text.contains("80") && text.contains("****************"), "{text}");
+    message.set(55, hex::decode("9F2701805A084761739001010119700A5A084761739001010119DF7F084761739001010119").unwrap());
+    let (described, json) = (describe(&spec(), &message), to_json(&spec(), &message, Show::Masked));
+    assert!(described.contains("476173******0119") && json.contains("****************"), "{described}{json}");
+    for text in [described, json] {
+        assert!(text.contains("9F27") && text.contains("80"), "{text}");
         assert!(!text.contains("47617390"), "{text}");
+    }
+}
+
+#[test]
+fn a_description_says_what_the_bits_of_data_objects_mean() {
+    let text = describe(&spec(), &purchase());
+    for wanted in
+        ["Application cryptogram", "ARQC: online authorisation requested", "byte 4 bit 8: transaction exceeds floor limit"]
+    {
+        assert!(text.contains(wanted), "{wanted} in {text}");
     }
 }
 
