@@ -1,100 +1,162 @@
-//! Bitmaps: which fields are there, as one 128-bit number with bit 1 at the top.
+//! Bitmaps: which fields are there. Three words of 64, bit 1 of each at the top; bit 1 of the first
+//! announces the second bitmap, bit 1 of the second (65) the third where the spec has one.
 
-use crate::charset::{hex_into, unhex};
+use crate::charset::{hex_into, hex_value};
+use crate::ebcdic::{CodePage, through};
 use crate::error::{Fault, Got, Kind, Wanted};
 
 /// How bitmaps stand on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum BitmapForm {
-    /// 16 hexadecimal characters each.
+pub enum BitmapForm {
+    /// Two hexadecimal ASCII characters a byte.
     HexAscii,
-    /// 8 bytes each.
+    /// Two hexadecimal EBCDIC characters a byte.
+    HexEbcdic,
+    /// Raw bytes.
     Binary,
 }
 
-/// The set of fields that are there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Bitmap(u128);
+/// Where a third bitmap stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Third {
+    /// The spec has none; 65 is a field as any other.
+    #[default]
+    None,
+    /// Behind the second bitmap.
+    Follows,
+    /// In the place of field 65, behind the fields up to 64.
+    Field65,
+}
 
-const SECONDARY: u8 = 1;
+/// Bytes of one bitmap of a message.
+const BYTES: usize = 8;
+
+impl BitmapForm {
+    /// Bytes on the wire of a bitmap of so many bytes.
+    pub(crate) fn wire_length(self, bytes: usize) -> usize {
+        match self {
+            Self::Binary => bytes,
+            Self::HexAscii | Self::HexEbcdic => bytes * 2,
+        }
+    }
+
+    /// Reads a bitmap of at most 16 bytes: its bits, bit 1 at the top. Faults count from its start.
+    pub(crate) fn read(self, bytes: usize, input: &[u8]) -> Result<u128, Fault> {
+        let width = self.wire_length(bytes);
+        let cut_off = Fault::new(Kind::Truncated, 0, Wanted::Bytes(width), Got::Bytes(input.len()));
+        let raw = input.get(..width).ok_or(cut_off)?;
+        let mut bits: u128 = 0;
+        match self {
+            Self::Binary => raw.iter().for_each(|byte| bits = bits << 8 | u128::from(*byte)),
+            Self::HexAscii | Self::HexEbcdic => {
+                let ebcdic = self == Self::HexEbcdic;
+                for (at, byte) in raw.iter().enumerate() {
+                    let Some(value) = hex_value(*byte, ebcdic) else {
+                        let read = if ebcdic { through(CodePage::Cp037.reading(), *byte) } else { *byte };
+                        return Err(Fault::new(Kind::BadBitmap, at, Wanted::HexDigit, Got::byte(read)));
+                    };
+                    bits = bits << 4 | u128::from(value);
+                }
+            }
+        }
+        Ok(bits << (128 - 8 * bytes.clamp(1, 16)))
+    }
+
+    /// Writes a bitmap of at most 16 bytes.
+    pub(crate) fn write(self, bytes: usize, bits: u128, out: &mut Vec<u8>) {
+        let all = bits.to_be_bytes();
+        let used = all.get(..bytes).unwrap_or_default();
+        match self {
+            Self::Binary => out.extend_from_slice(used),
+            Self::HexAscii => hex_into(used, false, out),
+            Self::HexEbcdic => hex_into(used, true, out),
+        }
+    }
+}
+
+/// The fields that a message's bitmaps name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Bitmap([u64; 3]);
+
+/// The bit that announces the second and the third bitmap, in the word before it.
+const ANNOUNCES: u64 = 1 << 63;
 
 impl Bitmap {
     pub(crate) fn with(self, number: u8) -> Self {
+        let [mut first, mut second, mut third] = self.0;
+        let bit = ANNOUNCES >> (number.wrapping_sub(1) % 64);
         match number {
-            1..=128 => Self(self.0 | 1 << (128 - u32::from(number))),
-            _ => self,
+            0 => {}
+            1..=64 => first |= bit,
+            65..=128 => second |= bit,
+            129..=192 => third |= bit,
+            193.. => {}
         }
+        Self([first, second, third])
     }
 
-    /// With the secondary bitmap announced where a field above 64 needs it.
-    pub(crate) fn announced(self) -> Self {
-        if self.0 & u128::from(u64::MAX) == 0 { self } else { self.with(SECONDARY) }
+    /// With the further bitmaps announced that its fields need.
+    pub(crate) fn announced(mut self) -> Self {
+        let [first, second, third] = &mut self.0;
+        *second |= if *third == 0 { 0 } else { ANNOUNCES };
+        *first |= if *second == 0 { 0 } else { ANNOUNCES };
+        self
     }
 
-    pub(crate) fn has_secondary(self) -> bool {
-        self.0 >> 127 == 1
+    pub(crate) fn has_second(self) -> bool {
+        self.0[0] & ANNOUNCES != 0
     }
 
-    /// Fields named, not counting the secondary bitmap.
-    pub(crate) fn fields(self) -> FieldNumbers {
-        FieldNumbers(self.0 & !(1 << 127))
+    /// Whether bit 65 is set: a third bitmap where the spec has one.
+    pub(crate) fn has_third(self) -> bool {
+        self.0[1] & ANNOUNCES != 0
+    }
+
+    /// Fields named in bitmap 1, 2 or 3 (`word` 0 to 2), without the bits that announce a bitmap.
+    pub(crate) fn fields(self, word: u8, third: Third) -> FieldNumbers {
+        let bits = self.0.get(usize::from(word)).copied().unwrap_or(0);
+        let announces = word == 0 || word == 1 && third != Third::None;
+        FieldNumbers { bits: if announces { bits & !ANNOUNCES } else { bits }, base: word * 64 }
     }
 
     pub(crate) fn count(self) -> usize {
-        usize::try_from(self.fields().0.count_ones()).unwrap_or(0)
+        self.0.iter().map(|word| usize::try_from(word.count_ones()).unwrap_or(0)).sum()
     }
 
-    /// Writes the primary bitmap, and the secondary one where it is announced.
-    pub(crate) fn write(self, form: BitmapForm, out: &mut Vec<u8>) {
-        let bytes = self.0.to_be_bytes();
-        let used = bytes.get(..if self.has_secondary() { 16 } else { 8 }).unwrap_or_default();
-        match form {
-            BitmapForm::Binary => out.extend_from_slice(used),
-            BitmapForm::HexAscii => hex_into(used, out),
+    /// Reads one bitmap into its word. Faults count from its start.
+    pub(crate) fn read(&mut self, word: usize, form: BitmapForm, input: &[u8]) -> Result<usize, Fault> {
+        let bits = form.read(BYTES, input)?;
+        if let Some(word) = self.0.get_mut(word) {
+            *word = u64::try_from(bits >> 64).unwrap_or(0);
         }
+        Ok(form.wire_length(BYTES))
+    }
+
+    /// Writes one bitmap.
+    pub(crate) fn write(self, word: usize, form: BitmapForm, out: &mut Vec<u8>) {
+        let bits = self.0.get(word).copied().unwrap_or(0);
+        form.write(BYTES, u128::from(bits) << 64, out);
     }
 }
 
-impl BitmapForm {
-    /// Bytes of one bitmap.
-    pub(crate) fn wire_length(self) -> usize {
-        match self {
-            Self::Binary => 8,
-            Self::HexAscii => 16,
-        }
-    }
-
-    /// Reads one bitmap, the secondary one into the lower half. Faults count from its start.
-    pub(crate) fn read(self, input: &[u8], into: Bitmap, second: bool) -> Result<Bitmap, Fault> {
-        let width = self.wire_length();
-        let cut_off = Fault { kind: Kind::Truncated, at: 0, wanted: Wanted::Bytes(width), got: Got::Bytes(input.len()) };
-        let raw = input.get(..width).ok_or(cut_off)?;
-        let bits = match self {
-            Self::Binary => raw.iter().fold(0u128, |bits, byte| bits << 8 | u128::from(*byte)),
-            Self::HexAscii => {
-                let mut bytes = Vec::with_capacity(8);
-                unhex(raw, Kind::BadBitmap, &mut bytes)?;
-                bytes.iter().fold(0u128, |bits, byte| bits << 8 | u128::from(*byte))
-            }
-        };
-        Ok(Bitmap(into.0 | if second { bits } else { bits << 64 }))
-    }
+/// Field numbers in ascending order; costs by fields named, not by 64.
+pub(crate) struct FieldNumbers {
+    bits: u64,
+    base: u8,
 }
-
-/// Field numbers in ascending order; costs by fields named, not by 128.
-pub(crate) struct FieldNumbers(u128);
 
 impl Iterator for FieldNumbers {
     type Item = u8;
 
     fn next(&mut self) -> Option<u8> {
-        let zeros = self.0.leading_zeros();
-        if zeros >= 128 {
+        if self.bits == 0 {
             return None;
         }
-        self.0 &= !(1 << (127 - zeros));
-        u8::try_from(zeros + 1).ok()
+        let zeros = self.bits.leading_zeros();
+        self.bits &= !(ANNOUNCES >> zeros);
+        u8::try_from(zeros + 1).ok().map(|number| self.base + number)
     }
 }
 
@@ -102,22 +164,39 @@ impl Iterator for FieldNumbers {
 mod tests {
     use super::*;
 
+    fn fields(bitmap: Bitmap, third: Third) -> Vec<u8> {
+        (0..3).flat_map(|word| bitmap.fields(word, third)).collect()
+    }
+
     #[test]
-    fn a_field_above_64_announces_the_secondary_bitmap() {
+    fn a_field_above_64_announces_the_second_bitmap() {
         let bitmap = Bitmap::default().with(7).with(11).with(70).announced();
         let mut out = Vec::new();
-        bitmap.write(BitmapForm::HexAscii, &mut out);
+        bitmap.write(0, BitmapForm::HexAscii, &mut out);
+        bitmap.write(1, BitmapForm::HexAscii, &mut out);
         assert_eq!(out, b"82200000000000000400000000000000");
-        let read = BitmapForm::HexAscii.read(&out, Bitmap::default(), false).unwrap();
-        assert!(read.has_secondary());
-        let read = BitmapForm::HexAscii.read(&out[16..], read, true).unwrap();
-        assert_eq!(read.fields().collect::<Vec<_>>(), [7, 11, 70]);
-        assert_eq!(read.count(), 3);
+        let mut read = Bitmap::default();
+        assert_eq!(read.read(0, BitmapForm::HexAscii, &out), Ok(16));
+        assert!(read.has_second() && !read.has_third());
+        read.read(1, BitmapForm::HexAscii, &out[16..]).unwrap();
+        assert_eq!(fields(read, Third::None), [7, 11, 70]);
+        assert_eq!(read, bitmap);
+    }
+
+    #[test]
+    fn a_field_above_128_announces_both() {
+        let bitmap = Bitmap::default().with(2).with(129).with(192).with(0).announced();
+        assert!(bitmap.has_second() && bitmap.has_third());
+        assert_eq!(fields(bitmap, Third::Follows), [2, 129, 192]);
+        assert_eq!(fields(bitmap, Third::None), [2, 65, 129, 192]);
     }
 
     #[test]
     fn a_bitmap_character_that_is_not_hexadecimal_is_refused() {
-        let fault = BitmapForm::HexAscii.read(b"82200000000G0000", Bitmap::default(), false).unwrap_err();
+        let fault = BitmapForm::HexAscii.read(8, b"82200000000G0000").unwrap_err();
         assert_eq!((fault.kind, fault.at), (Kind::BadBitmap, 11));
+        let fault = BitmapForm::HexEbcdic.read(1, b"82").unwrap_err();
+        assert_eq!((fault.kind, fault.at), (Kind::BadBitmap, 0));
+        assert_eq!(BitmapForm::HexEbcdic.read(1, &[0xF8, 0x81]), Ok(0x8A << 120));
     }
 }

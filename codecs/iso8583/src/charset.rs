@@ -1,24 +1,30 @@
 //! Charsets: how units of content stand as bytes, both ways.
 
+use crate::class::Content;
+use crate::ebcdic::{CodePage, through};
 use crate::error::{Fault, Got, Kind, Wanted};
-use crate::field::{Charset, Content, Side};
+use crate::field::{Charset, Side};
+use crate::swar;
 
 /// Bytes that `units` of content take on the wire.
 pub(crate) fn wire_length(charset: Charset, units: usize) -> usize {
     match charset {
-        Charset::Ascii | Charset::Binary => units,
+        Charset::Ascii | Charset::Ebcdic(_) | Charset::Binary => units,
         Charset::Bcd { .. } => units.div_ceil(2),
-        Charset::HexAscii => units.saturating_mul(2),
+        Charset::SignedBcd { .. } => units.min(1) + units.saturating_sub(1).div_ceil(2),
+        Charset::HexAscii | Charset::HexEbcdic => units.saturating_mul(2),
     }
 }
 
 /// Where on the wire, from the start of the field, the unit `at` of the content stands.
 pub(crate) fn wire_offset(charset: Charset, units: usize, at: usize) -> usize {
     match charset {
-        Charset::Ascii | Charset::Binary => at,
-        Charset::HexAscii => at * 2,
+        Charset::Ascii | Charset::Ebcdic(_) | Charset::Binary => at,
+        Charset::HexAscii | Charset::HexEbcdic => at.saturating_mul(2),
         Charset::Bcd { side: Side::Left, .. } => (at + units % 2) / 2,
         Charset::Bcd { side: Side::Right, .. } => at / 2,
+        Charset::SignedBcd { .. } if at == 0 => 0,
+        Charset::SignedBcd { side, fill } => 1 + wire_offset(Charset::Bcd { side, fill }, units.saturating_sub(1), at - 1),
     }
 }
 
@@ -27,12 +33,35 @@ pub(crate) fn is_plain(charset: Charset) -> bool {
     matches!(charset, Charset::Ascii | Charset::Binary)
 }
 
+/// Whether unpacked content is made of digits by the way it was packed.
+pub(crate) fn proves_digits(charset: Charset, content: Content) -> bool {
+    content.is_numeric() && matches!(charset, Charset::Bcd { .. })
+}
+
+/// Whether content outside its class still has a wire form that reads back the same.
+pub(crate) fn can_carry(charset: Charset, content: Content, value: &[u8]) -> bool {
+    match charset {
+        Charset::Bcd { .. } => content != Content::Xn && swar::all_digits(value),
+        Charset::SignedBcd { .. } => false,
+        _ => true,
+    }
+}
+
 /// Wire to content, where it is not plain. The fault's position counts bytes on the wire.
 pub(crate) fn unpack(charset: Charset, content: Content, units: usize, wire: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     match charset {
         Charset::Ascii | Charset::Binary => out.extend_from_slice(wire),
-        Charset::HexAscii => unhex(wire, Kind::BadHex, out)?,
+        Charset::Ebcdic(page) => out.extend(wire.iter().map(|byte| through(page.reading(), *byte))),
+        Charset::HexAscii => unhex(wire, false, Kind::BadHex, out)?,
+        Charset::HexEbcdic => unhex(wire, true, Kind::BadHex, out)?,
         Charset::Bcd { side, fill } => unpack_bcd(side, fill, content, units, wire, out)?,
+        Charset::SignedBcd { side, fill } => {
+            if let Some((sign, digits)) = wire.split_first() {
+                out.push(*sign);
+                unpack_bcd(side, fill, Content::N, units.saturating_sub(1), digits, out)
+                    .map_err(|fault| Fault { at: fault.at + 1, ..fault })?;
+            }
+        }
     }
     Ok(())
 }
@@ -41,57 +70,133 @@ pub(crate) fn unpack(charset: Charset, content: Content, units: usize, wire: &[u
 pub(crate) fn pack(charset: Charset, content: &[u8], out: &mut Vec<u8>) {
     match charset {
         Charset::Ascii | Charset::Binary => out.extend_from_slice(content),
-        Charset::HexAscii => hex_into(content, out),
+        Charset::Ebcdic(page) => out.extend(content.iter().map(|byte| through(page.writing(), *byte))),
+        Charset::HexAscii => hex_into(content, false, out),
+        Charset::HexEbcdic => hex_into(content, true, out),
         Charset::Bcd { side, fill } => pack_bcd(side, fill, content, out),
+        Charset::SignedBcd { side, fill } => {
+            if let Some((sign, digits)) = content.split_first() {
+                out.push(*sign);
+                pack_bcd(side, fill, digits, out);
+            }
+        }
     }
 }
 
 /// Upper-case hexadecimal.
-pub(crate) fn hex_into(bytes: &[u8], out: &mut Vec<u8>) {
-    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 };
-    out.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0F)]));
+pub(crate) fn hex_into(bytes: &[u8], ebcdic: bool, out: &mut Vec<u8>) {
+    let (zero, a) = if ebcdic { (0xF0, 0xC1 - 10) } else { (b'0', b'A' - 10) };
+    let digit = |nibble: u8| if nibble < 10 { zero + nibble } else { a + nibble };
+    for (pair, byte) in pairs(bytes.len(), out).iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 0x0F)];
+    }
+}
+
+/// Room for so many pairs of units at the end of a buffer: written in place, a whole field at a time.
+fn pairs(count: usize, out: &mut Vec<u8>) -> &mut [[u8; 2]] {
+    let start = out.len();
+    out.resize(start + count * 2, 0);
+    out.get_mut(start..).unwrap_or_default().as_chunks_mut().0
+}
+
+/// The value of a hexadecimal digit of either case; the letters of EBCDIC stand at the same places in
+/// every code page.
+pub(crate) const fn hex_value(byte: u8, ebcdic: bool) -> Option<u8> {
+    match (ebcdic, byte) {
+        (false, b'0'..=b'9') => Some(byte - b'0'),
+        (false, b'A'..=b'F') => Some(byte - b'A' + 10),
+        (false, b'a'..=b'f') => Some(byte - b'a' + 10),
+        (true, 0xF0..=0xF9) => Some(byte - 0xF0),
+        (true, 0xC1..=0xC6) => Some(byte - 0xC1 + 10),
+        (true, 0x81..=0x86) => Some(byte - 0x81 + 10),
+        _ => None,
+    }
 }
 
 /// Hexadecimal text of either case, an even number of characters.
-pub(crate) fn unhex(text: &[u8], kind: Kind, out: &mut Vec<u8>) -> Result<(), Fault> {
-    let value = |at: usize, byte: u8| match byte {
-        b'0'..=b'9' => Ok(byte - b'0'),
-        b'A'..=b'F' => Ok(byte - b'A' + 10),
-        b'a'..=b'f' => Ok(byte - b'a' + 10),
-        _ => Err(Fault { kind, at, wanted: Wanted::HexDigit, got: Got::byte(byte) }),
-    };
-    for (pair, digits) in text.chunks(2).enumerate() {
-        match *digits {
-            [high, low] => out.push(value(pair * 2, high)? << 4 | value(pair * 2 + 1, low)?),
-            _ => return Err(Fault { kind, at: pair * 2, wanted: Wanted::HexDigit, got: Got::Nothing }),
+pub(crate) fn unhex(text: &[u8], ebcdic: bool, kind: Kind, out: &mut Vec<u8>) -> Result<(), Fault> {
+    // All of it without a branch per byte first; only a bad one is searched.
+    let table = if ebcdic { &HEX_EBCDIC } else { &HEX_ASCII };
+    let (digits, odd) = text.as_chunks::<2>();
+    let start = out.len();
+    let mut all = 0;
+    out.extend(digits.iter().map(|[high, low]| {
+        let (high, low) = (through(table, *high), through(table, *low));
+        all |= high | low;
+        high << 4 | low & 0x0F
+    }));
+    if all <= 0x0F && odd.is_empty() {
+        return Ok(());
+    }
+    out.truncate(start);
+    for (place, pair) in text.chunks(2).enumerate() {
+        let mut value = 0;
+        for (half, byte) in pair.iter().enumerate() {
+            let got = if ebcdic { Got::byte(through(CodePage::Cp037.reading(), *byte)) } else { Got::byte(*byte) };
+            let fault = Fault::new(kind, place * 2 + half, Wanted::HexDigit, got);
+            value = value << 4 | hex_value(*byte, ebcdic).ok_or(fault)?;
         }
+        if pair.len() < 2 {
+            return Err(Fault::new(kind, place * 2, Wanted::HexDigit, Got::Nothing));
+        }
+        out.push(value);
     }
     Ok(())
 }
 
-/// The track separator stands as nibble D and is `=` in the content (ISO/IEC 7813).
+const HEX_ASCII: [u8; 256] = hex_table(false);
+const HEX_EBCDIC: [u8; 256] = hex_table(true);
+
+/// The values of hexadecimal digits; 0xFF for what is none.
+const fn hex_table(ebcdic: bool) -> [u8; 256] {
+    let mut table = [0xFF; 256];
+    let mut byte: u8 = 0;
+    loop {
+        if let Some(value) = hex_value(byte, ebcdic) {
+            table[byte as usize] = value;
+        }
+        if byte == u8::MAX {
+            return table;
+        }
+        byte += 1;
+    }
+}
+
+/// The digit of a half-byte. The track separator stands as D and is `=` in the content (ISO/IEC 7813).
+fn digit_of(nibble: u8, content: Content) -> Option<u8> {
+    match nibble {
+        0..=9 => Some(b'0' + nibble),
+        0x0D if content == Content::Z => Some(b'='),
+        0x0A..=0x0F if content == Content::Hex => Some(b'A' + nibble - 10),
+        _ => None,
+    }
+}
+
 fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    if units.is_multiple_of(2) && swar::all_packed_digits(wire) {
+        for (pair, byte) in pairs(wire.len(), out).iter_mut().zip(wire) {
+            *pair = [b'0' + (byte >> 4), b'0' + (byte & 0x0F)];
+        }
+        return Ok(());
+    }
     let nibbles = wire.iter().enumerate().flat_map(|(at, byte)| [(at, byte >> 4), (at, byte & 0x0F)]);
     let odd = units % 2 == 1;
     let first = usize::from(odd && side == Side::Left);
     for (place, (at, nibble)) in nibbles.enumerate() {
         let filler = odd && (place < first || place == units + first);
-        match nibble {
+        match digit_of(nibble, content) {
             _ if filler && nibble == fill => {}
-            _ if filler => return Err(Fault { kind: Kind::BadPad, at, wanted: Wanted::Nibble(fill), got: Got::Nibble }),
-            0..=9 => out.push(b'0' + nibble),
-            0x0D if content == Content::Z => out.push(b'='),
-            _ => return Err(Fault { kind: Kind::NonDigit, at, wanted: Wanted::Digit, got: Got::Nibble }),
+            _ if filler => return Err(Fault::new(Kind::BadPad, at, Wanted::Nibble(fill), Got::Nibble)),
+            Some(digit) => out.push(digit),
+            None => return Err(Fault::new(Kind::NonDigit, at, Wanted::Digit, Got::Nibble)),
         }
     }
     Ok(())
 }
 
 fn pack_bcd(side: Side, fill: u8, content: &[u8], out: &mut Vec<u8>) {
-    let nibble = |byte: u8| match byte {
-        b'=' | b'D' => 0x0D,
-        digit => digit.wrapping_sub(b'0') & 0x0F,
-    };
+    // Of checked content: digits and `=` (0x3D) have their half-byte below, letters count on from 9.
+    let nibble = |byte: u8| ((byte & 0x0F) + 9 * (byte >> 6)) & 0x0F;
     let (lone, pairs) = match (content.len() % 2, side) {
         (0, _) => (None, content),
         (_, Side::Left) => content.split_first().map_or((None, content), |(first, rest)| (Some(*first), rest)),
@@ -100,7 +205,7 @@ fn pack_bcd(side: Side, fill: u8, content: &[u8], out: &mut Vec<u8>) {
     if let (Some(byte), Side::Left) = (lone, side) {
         out.push(fill << 4 | nibble(byte));
     }
-    out.extend(pairs.chunks(2).map(|pair| pair.iter().fold(0u8, |byte, unit| byte << 4 | nibble(*unit))));
+    out.extend(pairs.as_chunks::<2>().0.iter().map(|[high, low]| nibble(*high) << 4 | nibble(*low)));
     if let (Some(byte), Side::Right) = (lone, side) {
         out.push(nibble(byte) << 4 | fill);
     }
@@ -128,7 +233,15 @@ mod tests {
         round_trip(left, Content::N, b"1234", &[0x12, 0x34]);
         round_trip(right, Content::N, b"051", &[0x05, 0x1F]);
         round_trip(right, Content::Z, b"47=27", &[0x47, 0xD2, 0x7F]);
+        round_trip(right, Content::Hex, b"AB1", &[0xAB, 0x1F]);
+        round_trip(Charset::SignedBcd { side: Side::Left, fill: 0 }, Content::Xn, b"D123", &[b'D', 0x01, 0x23]);
+    }
+
+    #[test]
+    fn text_and_hexadecimal_stand_in_ascii_and_in_ebcdic() {
         round_trip(Charset::HexAscii, Content::B, &[0xAB, 0x01], b"AB01");
+        round_trip(Charset::HexEbcdic, Content::B, &[0xAB, 0x01], &[0xC1, 0xC2, 0xF0, 0xF1]);
+        round_trip(Charset::Ebcdic(CodePage::Cp037), Content::Ans, b"Ab 1", &[0xC1, 0x82, 0x40, 0xF1]);
     }
 
     #[test]
@@ -140,7 +253,7 @@ mod tests {
         };
         assert_eq!(fault(3, &[0x10, 0x51]), (Kind::BadPad, 0));
         assert_eq!(fault(4, &[0x12, 0x3A]), (Kind::NonDigit, 1));
-        let fault = unhex(b"0G", Kind::BadHex, &mut Vec::new()).unwrap_err();
+        let fault = unhex(b"0G", false, Kind::BadHex, &mut Vec::new()).unwrap_err();
         assert_eq!((fault.kind, fault.at), (Kind::BadHex, 1));
     }
 }

@@ -1,35 +1,55 @@
 //! Content classes: which characters may stand in a field, one pass over them.
 
+use crate::class::{Content, Date};
 use crate::error::{Fault, Got, Kind, Wanted};
-use crate::field::{Content, Date, Shape};
-use crate::tlv;
+use crate::swar;
 
 /// Checks canonical content; the fault's position counts in it.
-pub(crate) fn check(content: Content, shape: Shape, value: &[u8]) -> Result<(), Fault> {
+pub(crate) fn check(content: Content, value: &[u8]) -> Result<(), Fault> {
     match content {
-        Content::N => first_not(value, u8::is_ascii_digit, Kind::NonDigit, Wanted::Digit)?,
-        Content::A => first_not(value, u8::is_ascii_alphabetic, Kind::BadChar, Wanted::Letter)?,
-        Content::An => first_not(value, u8::is_ascii_alphanumeric, Kind::BadChar, Wanted::LetterOrDigit)?,
-        Content::Ans => first_not(value, |byte| (0x20..=0x7E).contains(byte), Kind::BadChar, Wanted::Printable)?,
-        Content::Z => {
-            first_not(value, |byte| byte.is_ascii_digit() || matches!(byte, b'=' | b'D'), Kind::BadChar, Wanted::Track)?;
-        }
-        Content::B => {}
-        Content::Xn => signed(value)?,
-        Content::MonthDayTime | Content::Time | Content::MonthDay | Content::YearMonth | Content::YearMonthDay => {
-            first_not(value, u8::is_ascii_digit, Kind::NonDigit, Wanted::Digit)?;
-            date(content, value)?;
-        }
+        Content::N => digits(value),
+        Content::A => of_class(value, LETTER, Kind::BadChar, Wanted::Letter),
+        Content::An => of_class(value, LETTER | DIGIT, Kind::BadChar, Wanted::LetterOrDigit),
+        Content::Ans if swar::all_printable(value) => Ok(()),
+        Content::Ans => first_not(value, |byte| (0x20..=0x7E).contains(byte), Kind::BadChar, Wanted::Printable),
+        Content::Track1 => of_class(value, TRACK1, Kind::BadChar, Wanted::Printable),
+        Content::Hex => of_class(value, DIGIT | HEX_LETTER, Kind::BadHex, Wanted::HexDigit),
+        Content::Z => of_class(value, DIGIT | SEPARATOR, Kind::BadChar, Wanted::Track),
+        Content::B => Ok(()),
+        Content::Xn => signed(value),
+        dated => digits(value).and_then(|()| date(dated, value)),
     }
-    match shape {
-        Shape::Plain => Ok(()),
-        Shape::BerTlv => tlv::check(value).map_err(|error| Fault {
-            kind: error.kind,
-            at: error.offset,
-            wanted: Wanted::DataObject,
-            got: Got::Bytes(value.len().saturating_sub(error.offset)),
-        }),
+}
+
+fn digits(value: &[u8]) -> Result<(), Fault> {
+    if swar::all_digits(value) { Ok(()) } else { first_not(value, u8::is_ascii_digit, Kind::NonDigit, Wanted::Digit) }
+}
+
+const LETTER: u8 = 1;
+const DIGIT: u8 = 2;
+const SEPARATOR: u8 = 4;
+const HEX_LETTER: u8 = 8;
+const TRACK1: u8 = 16;
+
+/// The classes of each byte.
+const CLASSES: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte: u8 = 0;
+    while byte < 0x80 {
+        let class = &mut table[byte as usize];
+        *class |= if byte.is_ascii_alphabetic() { LETTER } else { 0 };
+        *class |= if byte.is_ascii_digit() { DIGIT } else { 0 };
+        *class |= if byte == b'=' || byte == b'D' { SEPARATOR } else { 0 };
+        *class |= if byte.is_ascii_hexdigit() && !byte.is_ascii_digit() { HEX_LETTER } else { 0 };
+        *class |= if byte >= 0x20 && byte <= 0x5F { TRACK1 } else { 0 };
+        byte += 1;
     }
+    table
+};
+
+fn of_class(value: &[u8], classes: u8, kind: Kind, wanted: Wanted) -> Result<(), Fault> {
+    let right = |byte: &u8| CLASSES.get(usize::from(*byte)).is_some_and(|class| class & classes != 0);
+    first_not(value, right, kind, wanted)
 }
 
 fn first_not(value: &[u8], right: impl Fn(&u8) -> bool, kind: Kind, wanted: Wanted) -> Result<(), Fault> {
@@ -38,47 +58,57 @@ fn first_not(value: &[u8], right: impl Fn(&u8) -> bool, kind: Kind, wanted: Want
         return Ok(());
     }
     match value.iter().enumerate().find(|(_, byte)| !right(byte)) {
-        Some((at, byte)) => Err(Fault { kind, at, wanted, got: Got::byte(*byte) }),
+        Some((at, byte)) => Err(Fault::new(kind, at, wanted, Got::byte(*byte))),
         None => Ok(()),
     }
 }
 
-/// `C` or `D`, then at least one digit.
+/// `C` or `D`, then digits.
 fn signed(value: &[u8]) -> Result<(), Fault> {
     match value.split_first() {
-        Some((b'C' | b'D', digits)) => first_not(digits, u8::is_ascii_digit, Kind::NonDigit, Wanted::Digit)
-            .map_err(|fault| Fault { at: fault.at + 1, ..fault }),
-        Some((byte, _)) => Err(Fault { kind: Kind::BadSign, at: 0, wanted: Wanted::Sign, got: Got::byte(*byte) }),
-        None => Err(Fault { kind: Kind::BadSign, at: 0, wanted: Wanted::Sign, got: Got::Nothing }),
+        Some((b'C' | b'D', rest)) => digits(rest).map_err(|fault| Fault { at: fault.at + 1, ..fault }),
+        Some((byte, _)) => Err(Fault::new(Kind::BadSign, 0, Wanted::Sign, Got::byte(*byte))),
+        None => Err(Fault::new(Kind::BadSign, 0, Wanted::Sign, Got::Nothing)),
     }
 }
 
-/// The digits are known to be digits; the length is the form's, by the check of the spec.
-fn date(content: Content, value: &[u8]) -> Result<(), Fault> {
-    let mut month = 0;
+/// Checks a date or time whose digits are known to be digits; its length is the form's, by the check
+/// of the spec.
+pub(crate) fn date(content: Content, value: &[u8]) -> Result<(), Fault> {
+    let (mut century, mut year, mut month) = (None, 0, 0);
     for (place, (part, digits)) in content.date_parts().iter().zip(value.chunks(2)).enumerate() {
         let number = digits.iter().fold(0u8, |sum, digit| sum.wrapping_mul(10).wrapping_add(digit.wrapping_sub(b'0')));
         let right = match part {
-            Date::Year => true,
+            Date::Century => {
+                century = Some(u16::from(number));
+                true
+            }
+            Date::Year => {
+                year = u16::from(number);
+                true
+            }
             Date::Month => {
                 month = number;
                 (1..=12).contains(&number)
             }
-            Date::Day => (1..=days(month)).contains(&number),
+            Date::Day => (1..=days(month, century.map(|century| century * 100 + year))).contains(&number),
             Date::Hour => number < 24,
             Date::Minute | Date::Second => number < 60,
         };
         if !right {
             let wanted = Wanted::Date(content.as_str());
-            return Err(Fault { kind: Kind::BadDate, at: place * 2, wanted, got: Got::OutOfRange });
+            return Err(Fault::new(Kind::BadDate, place * 2, wanted, Got::OutOfRange));
         }
     }
     Ok(())
 }
 
-fn days(month: u8) -> u8 {
+/// Days of a month; the year decides only where its century is known.
+fn days(month: u8, year: Option<u16>) -> u8 {
+    let leap = |year: u16| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
-        2 => 29,
+        2 if year.is_none_or(leap) => 29,
+        2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     }
@@ -89,7 +119,7 @@ mod tests {
     use super::*;
 
     fn kind_at(content: Content, value: &[u8]) -> Option<(Kind, usize)> {
-        check(content, Shape::Plain, value).err().map(|fault| (fault.kind, fault.at))
+        check(content, value).err().map(|fault| (fault.kind, fault.at))
     }
 
     #[test]
@@ -113,5 +143,9 @@ mod tests {
         assert_eq!(kind_at(Content::Time, b"240000"), Some((Kind::BadDate, 0)));
         assert_eq!(kind_at(Content::YearMonth, b"2713"), Some((Kind::BadDate, 2)));
         assert_eq!(kind_at(Content::YearMonthDay, b"991231"), None);
+        assert_eq!(kind_at(Content::DateTime, b"260229000060"), Some((Kind::BadDate, 10)));
+        assert_eq!(kind_at(Content::CenturyDate, b"20240229"), None);
+        assert_eq!(kind_at(Content::CenturyDate, b"21000229"), Some((Kind::BadDate, 6)));
+        assert_eq!(kind_at(Content::Hex, b"0aFg"), Some((Kind::BadHex, 3)));
     }
 }

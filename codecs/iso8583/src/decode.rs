@@ -1,42 +1,44 @@
 //! Reading: one pass over the frame, every byte accounted for.
 
 use bytes::Bytes;
-use zeroize::Zeroizing;
 
-use crate::bitmap::Bitmap;
 use crate::charset;
-use crate::content;
+use crate::ebcdic::through;
 use crate::error::{DecodeError, Fault, Got, Kind, Note, Place, Wanted};
-use crate::field::{Charset, Content, Field, Pad, Severity};
-use crate::layout::extent;
-use crate::message::Message;
+use crate::field::{Charset, Field, Severity};
+use crate::inside::{ahead, check};
+use crate::layout::{Extent, extent};
+use crate::message::{Message, Parts, Slot, Span};
 use crate::spec::Spec;
 
+/// The longest frame that is looked at. Framing caps are far below.
+pub const LONGEST_FRAME: usize = 0x0FFF_FFFF;
+
 impl Spec {
-    /// Reads one message. Strict: content classes are checked, nothing may follow the last field.
-    /// Fields that stand on the wire as they are in memory stay slices of `frame`.
+    /// Reads one message. Strict: content classes are checked, nothing may follow the last field
+    /// unless the spec allows it. Fields that stand on the wire as they are in memory stay slices of
+    /// `frame`; the others are converted into one buffer.
     ///
     /// # Errors
     /// The first fault, with what could be read. A fault of content does not end the reading: the
     /// fields after it are in [`DecodeError::partial`] too, only the faulty ones are missing.
     pub fn decode(&self, frame: Bytes) -> Result<Message, DecodeError> {
-        let mut reader = Reader { spec: self, message: Message::decoded([b'?'; 4], frame.clone(), 0), first: None };
-        match reader.read(&frame) {
-            Ok(()) => match reader.first {
-                None => Ok(reader.message),
-                Some((place, fault)) => Err(error(place, fault, reader.message)),
-            },
-            Err((place, fault)) => {
-                let (place, fault) = reader.first.unwrap_or((place, fault));
-                Err(error(place, fault, reader.message))
-            }
+        let mut reader = Reader { spec: self, frame: &frame, parts: Parts::default(), faults: Vec::new(), first: None };
+        let read = reader.read();
+        let Reader { parts, first, .. } = reader;
+        let message = Message::decoded(frame, parts, self.layout);
+        match first.map_or(read, Err) {
+            Ok(()) => Ok(message),
+            Err((place, fault)) => Err(error(place, fault, message)),
         }
     }
 }
 
+#[cold]
 fn error(place: Place, fault: Fault, mut partial: Message) -> DecodeError {
     partial.doubt();
-    DecodeError { kind: fault.kind, place, offset: fault.at, wanted: fault.wanted, got: fault.got, partial: Box::new(partial) }
+    let Fault { kind, at: offset, wanted, got, path } = fault;
+    DecodeError { kind, place, path, offset, wanted, got, partial: Box::new(partial) }
 }
 
 /// A fault at a place; from here on `at` counts from the start of the message.
@@ -44,130 +46,135 @@ type Faulty = (Place, Fault);
 
 struct Reader<'a> {
     spec: &'a Spec,
-    message: Message,
+    frame: &'a [u8],
+    parts: Parts,
+    /// Faults inside the field being read that are noted; empty between fields.
+    faults: Vec<Fault>,
     /// The first fault of content, while reading goes on.
     first: Option<Faulty>,
 }
 
 impl Reader<'_> {
-    fn read(&mut self, frame: &Bytes) -> Result<(), Faulty> {
-        let spec = self.spec;
-        let mut at = self.mti(frame)?;
-        let width = spec.bitmap.wire_length();
-        let rest = frame.get(at..).unwrap_or_default();
-        let mut bitmap = spec.bitmap.read(rest, Bitmap::default(), false).map_err(|fault| placed(Place::Bitmap, at, fault))?;
-        at += width;
-        if bitmap.has_secondary() {
-            let rest = frame.get(at..).unwrap_or_default();
-            bitmap = spec.bitmap.read(rest, bitmap, true).map_err(|fault| placed(Place::SecondBitmap, at, fault))?;
-            at += width;
+    fn read(&mut self) -> Result<(), Faulty> {
+        let (spec, frame) = (self.spec, self.frame);
+        if frame.len() > LONGEST_FRAME {
+            let got = Got::Bytes(frame.len());
+            return Err((Place::End, Fault::new(Kind::TooLong, 0, Wanted::AtMost(LONGEST_FRAME), got)));
         }
-        let mti = *self.message.mti_bytes();
-        self.message = Message::decoded(mti, frame.clone(), bitmap.count());
-        let mut mac_at = None;
-        for number in bitmap.fields() {
-            let Some(field) = spec.field(number) else {
-                let fault = Fault { kind: Kind::UndefinedField, at, wanted: Wanted::KnownField, got: Got::Nothing };
-                return Err((Place::Field(number), fault));
-            };
-            mac_at = field.mac.then_some(at);
-            at = self.field(field, frame, at)?;
+        let start = self.mti()?;
+        let (mut bitmap, mut at) = spec.bitmaps(frame, start)?;
+        self.parts.bitmaps = Span::new(start, at);
+        self.parts.slots = Vec::with_capacity(bitmap.count());
+        for word in 0..3 {
+            if word == 1 {
+                at = spec.inner_bitmap(&mut bitmap, frame, at)?;
+            }
+            for number in bitmap.fields(word, spec.third) {
+                let Some(field) = spec.field(number) else {
+                    let fault = Fault::new(Kind::UndefinedField, at, Wanted::KnownField, Got::Nothing);
+                    return Err((Place::Field(number), fault));
+                };
+                self.parts.mac_at = field.mac.then_some(at);
+                at = self.field(field, at)?;
+            }
         }
-        self.message.mac_starts(mac_at);
         if at < frame.len() {
-            let got = Got::Bytes(frame.len() - at);
-            return Err((Place::End, Fault { kind: Kind::Trailing, at, wanted: Wanted::End, got }));
+            if !spec.trailing {
+                let got = Got::Bytes(frame.len() - at);
+                return Err((Place::End, Fault::new(Kind::Trailing, at, Wanted::End, got)));
+            }
+            self.parts.trailing = Span::new(at, frame.len());
         }
         Ok(())
     }
 
-    fn mti(&mut self, frame: &[u8]) -> Result<usize, Faulty> {
+    fn mti(&mut self) -> Result<usize, Faulty> {
         let width = charset::wire_length(self.spec.mti, 4);
-        let cut_off = Fault { kind: Kind::Truncated, at: 0, wanted: Wanted::Bytes(width), got: Got::Bytes(frame.len()) };
-        let raw = frame.get(..width).ok_or((Place::Mti, cut_off))?;
-        let mut mti = [b'?'; 4];
+        let cut_off = Fault::new(Kind::Truncated, 0, Wanted::Bytes(width), Got::Bytes(self.frame.len()));
+        let raw = self.frame.get(..width).ok_or((Place::Mti, cut_off))?;
+        let mut digits = [b'?'; 4];
         match self.spec.mti {
-            Charset::Ascii => {
-                if let Some((at, byte)) = raw.iter().enumerate().find(|(_, byte)| !byte.is_ascii_digit()) {
-                    let fault = Fault { kind: Kind::NonDigit, at, wanted: Wanted::Digit, got: Got::byte(*byte) };
-                    return Err((Place::Mti, fault));
+            Charset::Bcd { .. } => {
+                let nibbles = raw.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
+                for (at, (room, nibble)) in digits.iter_mut().zip(nibbles).enumerate() {
+                    if nibble > 9 {
+                        return Err((Place::Mti, Fault::new(Kind::NonDigit, at / 2, Wanted::Digit, Got::Nibble)));
+                    }
+                    *room = b'0' + nibble;
                 }
-                mti.iter_mut().zip(raw).for_each(|(room, byte)| *room = *byte);
             }
-            packed => {
-                let mut digits = Vec::with_capacity(4);
-                charset::unpack(packed, Content::N, 4, raw, &mut digits).map_err(|fault| placed(Place::Mti, 0, fault))?;
-                mti.iter_mut().zip(&digits).for_each(|(room, byte)| *room = *byte);
+            Charset::Ebcdic(page) => {
+                digits.iter_mut().zip(raw).for_each(|(room, byte)| *room = through(page.reading(), *byte));
             }
+            _ => digits.iter_mut().zip(raw).for_each(|(room, byte)| *room = *byte),
         }
-        self.message.set_mti(mti);
+        if let Some(at) = digits.iter().position(|byte| !byte.is_ascii_digit()) {
+            let got = digits.get(at).map_or(Got::Nothing, |byte| Got::byte(*byte));
+            return Err((Place::Mti, Fault::new(Kind::NonDigit, at, Wanted::Digit, got)));
+        }
+        self.parts.mti = digits;
         Ok(width)
     }
 
     /// Reads the field that starts at `at`; returns where the next one starts.
-    fn field(&mut self, field: &Field, frame: &[u8], at: usize) -> Result<usize, Faulty> {
-        let place = Place::Field(field.number);
-        let extent = extent(field, frame, at).map_err(|fault| (place, fault))?;
-        let start = extent.start;
-        let raw = frame.get(start..extent.end).unwrap_or_default();
-        let checked = if charset::is_plain(field.charset) {
-            self.plain(field, raw, start)
-        } else {
-            self.converted(field, raw, extent.units, start)
-        };
+    fn field(&mut self, field: &Field, at: usize) -> Result<usize, Faulty> {
+        let extent = extent(field, self.frame, at).map_err(|fault| (Place::Field(field.number), fault))?;
+        let end = extent.end;
+        let checked =
+            if charset::is_plain(field.charset) { self.plain(field, at, extent) } else { self.converted(field, at, extent) };
         if let Err(fault) = checked {
-            self.first.get_or_insert((place, Fault { at: start + fault.at, ..fault }));
+            self.first.get_or_insert((Place::Field(field.number), fault));
         }
-        Ok(extent.end)
+        Ok(end)
     }
 
-    /// A field that stands on the wire as it is in memory. Faults count from its start.
-    fn plain(&mut self, field: &Field, raw: &[u8], start: usize) -> Result<(), Fault> {
-        let value = match field.pad {
-            Pad::Blanks => trim(raw),
-            _ => raw,
-        };
-        let checked = content::check(field.content, field.shape, value);
-        self.judge(field, checked, |at| at, start)?;
-        self.message.push_framed(field.number, start, start + value.len());
+    /// A field that stands on the wire as it is in memory.
+    fn plain(&mut self, field: &Field, at: usize, extent: Extent) -> Result<(), Fault> {
+        let Extent { start, end, .. } = extent;
+        let raw = self.frame.get(start..end).unwrap_or_default();
+        let value = field.pad.trim(raw);
+        let from = start + ahead(field.pad, raw, value);
+        let checked = check(field, value, &mut self.faults).map_err(|fault| fault.behind(from));
+        let faulty = self.judge(field, checked, |at| at + from)?;
+        let content = Span::new(from, from + value.len());
+        self.parts.slots.push(Slot::framed(field.number, content, Span::new(at, end), faulty));
         Ok(())
     }
 
-    /// A field whose wire form must be turned into content.
-    fn converted(&mut self, field: &Field, raw: &[u8], units: usize, start: usize) -> Result<(), Fault> {
-        let mut value = Zeroizing::new(Vec::with_capacity(units + 1));
-        charset::unpack(field.charset, field.content, units, raw, &mut value)?;
-        let checked = content::check(field.content, field.shape, &value);
-        self.judge(field, checked, |at| charset::wire_offset(field.charset, units, at), start)?;
-        self.message.push_converted(field.number, &value);
+    /// A field whose wire form must be turned into content. A wrong wire form is never let through.
+    fn converted(&mut self, field: &Field, at: usize, extent: Extent) -> Result<(), Fault> {
+        let Extent { units, start, end } = extent;
+        let raw = self.frame.get(start..end).unwrap_or_default();
+        // All fields that follow together take at most two units a byte, so one buffer does for all.
+        let side = self.parts.side.room(units + 1, (self.frame.len() - start).saturating_mul(2));
+        let from = side.len();
+        charset::unpack(field.charset, field.content, units, raw, side).map_err(|fault| fault.behind(start))?;
+        let whole = side.get(from..).unwrap_or_default();
+        let value = field.pad.trim(whole);
+        let ahead = ahead(field.pad, whole, value);
+        let length = value.len();
+        let on_wire = |at: usize| start + charset::wire_offset(field.charset, units, at + ahead);
+        let checked = check(field, value, &mut self.faults).map_err(|fault| Fault { at: on_wire(fault.at), ..fault });
+        let faulty = self.judge(field, checked, on_wire)?;
+        let content = Span::new(from + ahead, from + ahead + length);
+        self.parts.slots.push(Slot::converted(field.number, content, Span::new(at, end), faulty));
         Ok(())
     }
 
-    /// Applies the field's severity to a fault of content.
-    fn judge(
-        &mut self,
-        field: &Field,
-        checked: Result<(), Fault>,
-        on_wire: impl Fn(usize) -> usize,
-        start: usize,
-    ) -> Result<(), Fault> {
-        let Err(fault) = checked else { return Ok(()) };
-        let at = on_wire(fault.at);
-        match field.severity {
-            Severity::Reject => return Err(Fault { at, ..fault }),
-            Severity::Note => self.message.note(Note { kind: fault.kind, field: field.number, offset: start + at }),
-            Severity::Pass => {}
+    /// Applies the field's severity to a fault of content; tells whether one was let through. Faults
+    /// noted inside the field are moved to where they stand in the frame.
+    fn judge(&mut self, field: &Field, checked: Result<(), Fault>, place: impl Fn(usize) -> usize) -> Result<bool, Fault> {
+        if checked.is_ok() && self.faults.is_empty() {
+            return Ok(false);
         }
-        Ok(())
+        let inside = self.faults.drain(..).map(|fault| Fault { at: place(fault.at), ..fault });
+        let note = |fault: Fault| Note { kind: fault.kind, field: field.number, path: fault.path, offset: fault.at };
+        self.parts.notes.extend(inside.map(note));
+        match (checked, field.severity) {
+            (Err(fault), Severity::Reject) => return Err(fault),
+            (Err(fault), Severity::Note) => self.parts.notes.push(note(fault)),
+            (Err(_), Severity::Pass) | (Ok(()), _) => {}
+        }
+        Ok(true)
     }
-}
-
-/// Without the blanks at the end.
-pub(crate) fn trim(raw: &[u8]) -> &[u8] {
-    let end = raw.iter().rposition(|byte| *byte != b' ').map_or(0, |at| at + 1);
-    raw.get(..end).unwrap_or_default()
-}
-
-fn placed(place: Place, start: usize, fault: Fault) -> Faulty {
-    (place, Fault { at: start + fault.at, ..fault })
 }

@@ -2,11 +2,14 @@
 
 use std::fmt::Write;
 
-use crate::field::{Field, Sensitivity, Shape};
+use crate::class::Content;
+use crate::emv;
+use crate::field::{Field, Sensitivity};
+use crate::inside::{self, Parent};
 use crate::mask;
 use crate::message::Message;
+use crate::shape::Shape;
 use crate::spec::Spec;
-use crate::tlv::Tlvs;
 
 /// Describes a message, masked. Fields that the spec does not know are shown by length only.
 pub fn describe(spec: &Spec, message: &Message) -> String {
@@ -22,7 +25,7 @@ pub fn describe(spec: &Spec, message: &Message) -> String {
         }
     }
     for note in message.notes() {
-        let _ = writeln!(out, "note: field {}: {} at byte {}", note.field, note.kind, note.offset);
+        let _ = writeln!(out, "note: field {}{}: {} at byte {}", note.field, note.path, note.kind, note.offset);
     }
     if !message.frame().is_empty() {
         dump(spec, message, &mut out);
@@ -33,21 +36,39 @@ pub fn describe(spec: &Spec, message: &Message) -> String {
 fn row(field: &Field, sensitivity: Sensitivity, content: &[u8], out: &mut String) {
     let Some(shown) = shown(field, sensitivity, content) else { return };
     let _ = writeln!(out, "{:>3}  {:<44} {:<12} {shown}", field.number, field.name, field.form());
-    if field.shape == Shape::BerTlv && sensitivity == Sensitivity::Clear {
-        for tlv in Tlvs::new(content).map_while(Result::ok) {
-            let value = hex::encode_upper(tlv.value);
-            let value = if tlv.holds_card_data() { "*".repeat(value.len()) } else { value };
-            let _ = writeln!(out, "       {:<6} {:>3}  {value}", tlv.tag_hex(), tlv.value.len());
+    if sensitivity == Sensitivity::Clear {
+        elements(field, content, 1, out);
+    }
+}
+
+/// The elements of a structured content, each level further in; up to the first fault.
+fn elements(field: &Field, content: &[u8], level: usize, out: &mut String) {
+    if field.shape == Shape::BerTlv {
+        for line in emv::describe_tlv(content) {
+            let _ = writeln!(out, "{:gap$}{line}", "", gap = 4 + level * 3);
+        }
+        return;
+    }
+    for element in Parent::Field(field).walk(content).map_while(Result::ok) {
+        let Some(value) = inside::read(&element, content) else { continue };
+        let (name, shown) = match element.field {
+            Some(field) => (field.name.as_str(), shown(field, field.sensitivity, &value)),
+            None => ("not in the spec", Some(format!("[{} bytes]", value.len()))),
+        };
+        let Some(shown) = shown else { continue };
+        let _ = writeln!(out, "{:gap$}{:<6} {name:<40} {shown}", "", element.label.as_str(), gap = 4 + level * 3);
+        if let Some(field) = element.field.filter(|field| field.sensitivity == Sensitivity::Clear) {
+            elements(field, &value, level + 1, out);
         }
     }
 }
 
 /// The content as it may be shown; `None` for what is left out.
 fn shown(field: &Field, sensitivity: Sensitivity, content: &[u8]) -> Option<String> {
-    match (field.shape, std::str::from_utf8(content)) {
+    match (&field.shape, std::str::from_utf8(content)) {
         _ if sensitivity == Sensitivity::Drop => None,
-        (Shape::BerTlv, _) if sensitivity == Sensitivity::Clear => Some(format!("[{} bytes]", content.len())),
-        (_, Ok(text)) if field.content != crate::Content::B => mask::text(sensitivity, text).map(|text| format!("{text:?}")),
+        (shape, _) if sensitivity == Sensitivity::Clear && *shape != Shape::Plain => Some(format!("[{} bytes]", content.len())),
+        (_, Ok(text)) if field.content != Content::B => mask::text(sensitivity, text).map(|text| format!("{text:?}")),
         _ => mask::text(sensitivity, &hex::encode_upper(content)),
     }
 }
@@ -82,7 +103,8 @@ fn visible_bytes(spec: &Spec, message: &Message) -> Vec<bool> {
         let Some(bytes) = visible.get_mut(span.start..span.end) else { continue };
         match span.field {
             None => bytes.fill(true),
-            Some(field) if field.shape == Shape::BerTlv => bytes.fill(false),
+            // Elements have sensitivities of their own; none of their bytes are shown here.
+            Some(field) if field.shape != Shape::Plain => bytes.fill(false),
             Some(field) => {
                 let sensitivity = mask::sensitivity(field, message);
                 let plain = crate::charset::is_plain(field.charset);

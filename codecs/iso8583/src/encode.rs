@@ -2,22 +2,23 @@
 
 use std::borrow::Cow;
 
-use crate::bitmap::Bitmap;
-use crate::decode::trim;
+use crate::bitmap::{Bitmap, Third};
 use crate::error::{EncodeError, Fault, Got, Kind, Place, Wanted};
 use crate::field::{Field, Length, Pad, Severity};
+use crate::inside::check;
 use crate::message::Message;
 use crate::spec::Spec;
-use crate::{charset, content, prefix};
+use crate::{charset, prefix};
 
 impl Spec {
-    /// Writes a message.
+    /// Writes a message. What was decoded with this spec and not touched is written as it stood;
+    /// everything else in canonical form: upper-case hexadecimal, shortest bitmaps.
     ///
     /// # Errors
     /// Whatever decoding would refuse: an MTI that is not four digits, a field that the spec does
     /// not have, content outside its class, a wrong length.
     pub fn encode(&self, message: &Message) -> Result<Vec<u8>, EncodeError> {
-        let mut out = Vec::with_capacity(512);
+        let mut out = Vec::with_capacity(message.frame().len().max(512));
         self.encode_into(message, &mut out)?;
         Ok(out)
     }
@@ -25,8 +26,7 @@ impl Spec {
     /// As [`Spec::encode`], behind what `out` already holds; on an error `out` is as it was.
     pub fn encode_into(&self, message: &Message, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = out.len();
-        let bitmap = self.present(message)?.announced();
-        let written = self.write(message, bitmap, None, out);
+        let written = self.write_whole(message, out);
         if written.is_err() {
             out.truncate(start);
         }
@@ -37,14 +37,16 @@ impl Spec {
     /// secondary bitmap is needed, else DE64. A MAC that the message holds is not used.
     pub fn encode_for_mac(&self, message: &Message) -> Result<Unsigned, EncodeError> {
         let present = self.present_without(message, true)?.announced();
-        let secondary = present.has_secondary();
+        let secondary = present.has_second();
         let Some(mac) = self.mac_field(secondary) else {
             let number = if secondary { 128 } else { 64 };
-            return Err(undefined(number));
+            return Err(Spec::undefined(number));
         };
         let bitmap = present.with(mac.number);
         let mut bytes = Vec::with_capacity(512);
-        self.write(message, bitmap, Some(mac.number), &mut bytes)?;
+        self.write_mti(message, &mut bytes)?;
+        self.write_bitmaps(bitmap, &mut bytes);
+        self.write_fields(message, bitmap, true, &mut bytes)?;
         Ok(Unsigned { bytes, mac: mac.clone() })
     }
 
@@ -55,80 +57,149 @@ impl Spec {
         Ok(unsigned.finish(mac))
     }
 
-    fn present(&self, message: &Message) -> Result<Bitmap, EncodeError> {
-        self.present_without(message, false)
+    fn write_whole(&self, message: &Message, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.write_mti(message, out)?;
+        let bitmap = message.bitmap().announced();
+        match message.source_bitmaps(self.layout) {
+            Some(as_they_stood) => out.extend_from_slice(as_they_stood),
+            None => self.write_bitmaps(bitmap, out),
+        }
+        self.write_fields(message, bitmap, false, out)?;
+        out.extend_from_slice(message.source_trailing(self.layout));
+        Ok(())
     }
 
+    /// The fields that are there and defined; without the MAC where it is made anew.
     fn present_without(&self, message: &Message, mac: bool) -> Result<Bitmap, EncodeError> {
         let mut bitmap = Bitmap::default();
         for (number, _) in message.fields() {
             match self.field(number) {
                 Some(field) if mac && field.mac => {}
                 Some(_) => bitmap = bitmap.with(number),
-                None => return Err(undefined(number)),
+                None => return Err(Spec::undefined(number)),
             }
         }
         Ok(bitmap)
     }
 
-    /// Writes MTI, bitmap and the fields that the bitmap names, up to the MAC field `before`.
-    fn write(&self, message: &Message, bitmap: Bitmap, before: Option<u8>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    fn write_mti(&self, message: &Message, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let mti = message.mti_bytes();
         if let Some((at, byte)) = mti.iter().enumerate().find(|(_, byte)| !byte.is_ascii_digit()) {
-            let fault = Fault { kind: Kind::NonDigit, at, wanted: Wanted::Digit, got: Got::byte(*byte) };
-            return Err(placed(Place::Mti, fault));
+            return Err(placed(Place::Mti, Fault::new(Kind::NonDigit, at, Wanted::Digit, Got::byte(*byte))));
         }
         charset::pack(self.mti, mti, out);
-        bitmap.write(self.bitmap, out);
-        for (number, value) in message.fields() {
-            let Some(field) = self.field(number) else { return Err(undefined(number)) };
-            if before.is_none() || !field.mac {
-                write_field(field, value, out).map_err(|fault| placed(Place::Field(number), fault))?;
+        Ok(())
+    }
+
+    fn write_bitmaps(&self, bitmap: Bitmap, out: &mut Vec<u8>) {
+        bitmap.write(0, self.bitmap, out);
+        if bitmap.has_second() {
+            bitmap.write(1, self.bitmap, out);
+        }
+        if bitmap.has_third() && self.third == Third::Follows {
+            bitmap.write(2, self.bitmap, out);
+        }
+    }
+
+    /// Writes the fields in order; `signing` leaves the MAC out.
+    fn write_fields(&self, message: &Message, bitmap: Bitmap, signing: bool, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let mut third = (self.third == Third::Field65 && bitmap.has_third()).then_some(bitmap);
+        for slot in message.slots() {
+            if slot.number > 64
+                && let Some(bitmap) = third.take()
+            {
+                bitmap.write(2, self.bitmap, out);
+            }
+            let Some(field) = self.field(slot.number) else { return Err(Spec::undefined(slot.number)) };
+            if signing && field.mac {
+                continue;
+            }
+            // A fault that a laxer spec let through is looked at again.
+            let sound = !slot.faulty || field.severity != Severity::Reject;
+            match message.source(slot, self.layout).filter(|_| sound) {
+                Some(as_it_stood) => out.extend_from_slice(as_it_stood),
+                None => {
+                    write_field(field, message.content(slot), out).map_err(|fault| placed(Place::Field(slot.number), fault))?
+                }
             }
         }
         Ok(())
     }
 }
 
-fn write_field(field: &Field, value: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-    let value = if field.pad == Pad::Blanks { trim(value) } else { value };
-    let wrong = |kind, wanted| Fault { kind, at: 0, wanted, got: Got::Length(value.len()) };
-    let max = usize::from(field.length.max());
+/// Writes one field or subfield with its prefix, canonical. Faults count in its content.
+pub(crate) fn write_field(field: &Field, value: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    let value = field.pad.trim(value);
+    let wrong = |kind, wanted| Fault::new(kind, 0, wanted, Got::Length(value.len()));
+    let max = field.length.max();
     if value.len() > max {
         return Err(wrong(Kind::TooLong, Wanted::AtMost(max)));
     }
+    let missing = max - value.len();
     let filled: Cow<'_, [u8]> = match (field.length, field.pad) {
-        (Length::Fixed(_), Pad::Zeros) if value.len() < max => {
-            let mut filled = vec![b'0'; max - value.len()];
+        (Length::Fixed(_), Pad::None) if missing > 0 => return Err(wrong(Kind::BadLength, Wanted::Exactly(max))),
+        // Filler that decoding takes off is not content: the class need not allow it.
+        (Length::Fixed(_), Pad::Left(fill)) if missing > 0 && fill != b' ' => {
+            let mut filled = vec![fill; missing];
             filled.extend_from_slice(value);
             Cow::Owned(filled)
         }
-        (Length::Fixed(_), Pad::None) if value.len() < max => return Err(wrong(Kind::BadLength, Wanted::Exactly(max))),
+        (Length::Fixed(_), Pad::Right(fill)) if missing > 0 && fill != b' ' => {
+            let mut filled = value.to_vec();
+            filled.resize(max, fill);
+            Cow::Owned(filled)
+        }
         _ => Cow::Borrowed(value),
     };
-    // A fault that decoding would let pass may be written, as long as it has a wire form at all.
-    let checked = content::check(field.content, field.shape, &filled);
-    let lenient = field.severity != Severity::Reject && charset::is_plain(field.charset);
-    if let (Err(fault), false) = (checked, lenient) {
-        return Err(fault);
-    }
+    check_outgoing(field, &filled)?;
+    let start = out.len();
     if let Length::Variable { prefix, .. } = field.length {
+        if !prefix::is_exact(prefix, max, field.charset, filled.len()) {
+            return Err(wrong(Kind::BadLength, Wanted::Exactly(filled.len() + 1)));
+        }
         prefix::write(prefix, field.charset, filled.len(), out);
     }
-    charset::pack(field.charset, &filled, out);
-    if field.pad == Pad::Blanks {
-        out.resize(out.len() + max - filled.len(), b' ');
+    let blanks = if matches!(field.length, Length::Fixed(_)) { max - filled.len() } else { 0 };
+    match field.pad {
+        Pad::Left(b' ') if blanks > 0 => {
+            let mut whole = vec![b' '; blanks];
+            whole.extend_from_slice(&filled);
+            charset::pack(field.charset, &whole, out);
+        }
+        Pad::Right(b' ') if blanks > 0 => {
+            charset::pack(field.charset, &filled, out);
+            let width = charset::wire_length(field.charset, max);
+            let blank = blank(field.charset);
+            out.resize(start + width, blank);
+        }
+        _ => charset::pack(field.charset, &filled, out),
     }
     Ok(())
 }
 
-fn undefined(number: u8) -> EncodeError {
-    let fault = Fault { kind: Kind::UndefinedField, at: 0, wanted: Wanted::KnownField, got: Got::Nothing };
-    placed(Place::Field(number), fault)
+/// A blank as the charset of text writes it.
+fn blank(text: crate::Charset) -> u8 {
+    let mut out = Vec::with_capacity(1);
+    charset::pack(text, b" ", &mut out);
+    out.first().copied().unwrap_or(b' ')
+}
+
+/// A fault that decoding would let pass may be written, as long as it has a wire form at all.
+fn check_outgoing(field: &Field, value: &[u8]) -> Result<(), Fault> {
+    // Packed content is known to be digits only once it was packed.
+    let digits = if charset::proves_digits(field.charset, field.content) {
+        crate::content::check(crate::Content::N, value)
+    } else {
+        Ok(())
+    };
+    let checked = digits.and_then(|()| check(field, value, &mut Vec::new()));
+    let lenient = field.severity != Severity::Reject && charset::can_carry(field.charset, field.content, value);
+    if lenient { Ok(()) } else { checked }
 }
 
 fn placed(place: Place, fault: Fault) -> EncodeError {
-    EncodeError { kind: fault.kind, place, offset: fault.at, wanted: fault.wanted, got: fault.got }
+    let Fault { kind, at: offset, wanted, got, path } = fault;
+    EncodeError { kind, place, path, offset, wanted, got }
 }
 
 /// A message written up to its MAC, which somebody else (a security module) makes.

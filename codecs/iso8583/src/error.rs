@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::Message;
+use crate::path::{Label, Path};
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +85,8 @@ pub enum Place {
     Bitmap,
     /// The secondary bitmap.
     SecondBitmap,
+    /// The third bitmap.
+    ThirdBitmap,
     /// A data element.
     Field(u8),
     /// Behind the last field.
@@ -100,13 +103,14 @@ impl Place {
     }
 }
 
-/// `mti`, `bitmap`, `bitmap2`, a field number, or nothing behind the last field.
+/// `mti`, `bitmap`, `bitmap2`, `bitmap3`, a field number, or nothing behind the last field.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mti => f.write_str("mti"),
             Self::Bitmap => f.write_str("bitmap"),
             Self::SecondBitmap => f.write_str("bitmap2"),
+            Self::ThirdBitmap => f.write_str("bitmap3"),
             Self::Field(number) => write!(f, "{number}"),
             Self::End => Ok(()),
         }
@@ -138,6 +142,8 @@ pub enum Wanted {
     Exactly(usize),
     /// A length of at most this.
     AtMost(usize),
+    /// A length of at least this.
+    AtLeast(usize),
     /// A length as a decimal number.
     Number,
     /// This fill nibble.
@@ -163,6 +169,7 @@ impl fmt::Display for Wanted {
             Self::Date(form) => write!(f, "a valid {form}"),
             Self::Bytes(count) => write!(f, "{count} bytes"),
             Self::Exactly(length) => write!(f, "a length of {length}"),
+            Self::AtLeast(length) => write!(f, "a length of at least {length}"),
             Self::AtMost(length) => write!(f, "a length of at most {length}"),
             Self::Number => f.write_str("a length in digits"),
             Self::Nibble(nibble) => write!(f, "fill nibble {nibble:X}"),
@@ -234,12 +241,14 @@ impl fmt::Display for Got {
 
 /// Why a message could not be read. The peer's fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{kind} in {} at byte {offset}: wanted {wanted}, got {got}", Spelled(.place))]
+#[error("{kind} in {}{path} at byte {offset}: wanted {wanted}, got {got}", Spelled(.place))]
 pub struct DecodeError {
     /// What is wrong.
     pub kind: Kind,
     /// Where in the message.
     pub place: Place,
+    /// Where in that data element; empty for the element itself.
+    pub path: Path,
     /// The first offending byte, from the start of the message: for a length the start of its
     /// prefix, for what is cut off the start of what cannot be read.
     pub offset: usize,
@@ -261,13 +270,15 @@ impl DecodeError {
 
 /// Why a message could not be written. Our own fault (or the configuration's); nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("{kind} in {} at position {offset} of its content: wanted {wanted}, got {got}", Spelled(.place))]
+#[error("{kind} in {}{path} at position {offset} of its content: wanted {wanted}, got {got}", Spelled(.place))]
 pub struct EncodeError {
     /// What is wrong.
     pub kind: Kind,
     /// Where in the message.
     pub place: Place,
-    /// Position in the content of that place.
+    /// Where in that data element; empty for the element itself.
+    pub path: Path,
+    /// Position in the content of that data element.
     pub offset: usize,
     /// What would have been right.
     pub wanted: Wanted,
@@ -289,20 +300,35 @@ pub struct Note {
     pub kind: Kind,
     /// The data element.
     pub field: u8,
+    /// Where in it; empty for the element itself.
+    pub path: Path,
     /// The first offending byte, from the start of the message.
     pub offset: usize,
 }
 
-/// Why a spec was refused, with the line to look at.
+/// Why a spec was refused, with the place to look at.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}{}: {reason}", .field.map(|n| format!(", field {n}")).unwrap_or_default())]
+#[error("{file}:{line}:{column}: {}{reason}", Named(.path))]
 pub struct SpecError {
+    /// The file, as the caller named it, or the shipped spec.
+    pub file: String,
     /// Line of the TOML text, from 1.
     pub line: usize,
-    /// The data element, where it is about one.
-    pub field: Option<u8>,
+    /// Column of the line in characters, from 1.
+    pub column: usize,
+    /// The data element or subfield as in `127.2`; empty where it is about none.
+    pub path: String,
     /// What is wrong and what would be right.
     pub reason: String,
+}
+
+/// "field 127.2: ", or nothing.
+struct Named<'a>(&'a str);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, "field {}: ", self.0) }
+    }
 }
 
 /// A fault of content before it is known where in the message it stands.
@@ -313,6 +339,24 @@ pub(crate) struct Fault {
     pub(crate) at: usize,
     pub(crate) wanted: Wanted,
     pub(crate) got: Got,
+    /// The subfield, seen from where `at` counts.
+    pub(crate) path: Path,
+}
+
+impl Fault {
+    pub(crate) fn new(kind: Kind, at: usize, wanted: Wanted, got: Got) -> Self {
+        Self { kind, at, wanted, got, path: Path::default() }
+    }
+
+    /// The same fault, counted from `start` bytes further out.
+    pub(crate) fn behind(self, start: usize) -> Self {
+        Self { at: start + self.at, ..self }
+    }
+
+    /// The same fault, seen from the element above `label`.
+    pub(crate) fn under(self, label: Label) -> Self {
+        Self { path: self.path.under(label), ..self }
+    }
 }
 
 /// "field 4", "the mti", "the bitmap": for sentences.

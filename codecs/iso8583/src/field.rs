@@ -1,27 +1,40 @@
 //! What a field is: length × charset × padding × content × shape, and how it is treated.
-//! Small orthogonal enums; a new dialect is a new combination, not new code.
+//! Small orthogonal enums; a new dialect is a new combination, not new code. A subfield is a field.
 
 use serde::Deserialize;
 
-/// One data element of a [`crate::Spec`], checked and ready to use.
+use crate::class::Content;
+use crate::ebcdic::CodePage;
+use crate::path::Label;
+use crate::shape::Shape;
+
+/// One data element of a [`crate::Spec`], or a subfield of one, checked and ready to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     pub(crate) number: u8,
-    pub(crate) name: String,
+    pub(crate) label: Label,
     pub(crate) length: Length,
     pub(crate) charset: Charset,
     pub(crate) pad: Pad,
     pub(crate) content: Content,
-    pub(crate) shape: Shape,
     pub(crate) sensitivity: Sensitivity,
     pub(crate) severity: Severity,
     pub(crate) mac: bool,
+    pub(crate) durable: bool,
+    pub(crate) pass: bool,
+    pub(crate) shape: Shape,
+    pub(crate) name: String,
 }
 
 impl Field {
-    /// Data element number, 2 to 128.
+    /// Data element number, 2 to 192; of a subfield its number, 0 where it goes by a tag.
     pub fn number(&self) -> u8 {
         self.number
+    }
+
+    /// Its step in a path: the number, or the tag.
+    pub fn label(&self) -> &str {
+        self.label.as_str()
     }
 
     /// Name for people.
@@ -50,8 +63,8 @@ impl Field {
     }
 
     /// Whether the content has a structure of its own.
-    pub fn shape(&self) -> Shape {
-        self.shape
+    pub fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// What may be shown of it.
@@ -69,12 +82,23 @@ impl Field {
         self.mac
     }
 
+    /// Whether it may be stored. CVV2, tracks and PIN blocks may not (PCI DSS 3.3).
+    pub fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    /// Whether it may travel on to the other side unread.
+    pub fn passes(&self) -> bool {
+        self.pass
+    }
+
     /// The form as ISO 8583 writes it: `n 6`, `ans..25 LL`, `b 8`.
     pub fn form(&self) -> String {
         let class = self.content.as_str();
         match self.length {
             Length::Fixed(length) => format!("{class} {length}"),
             Length::Variable { max, prefix } => format!("{class}..{max} {}", "L".repeat(usize::from(prefix.digits))),
+            Length::Enclosed { max } => format!("{class}..{max}"),
         }
     }
 }
@@ -83,47 +107,58 @@ impl Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
     /// Always this many.
-    Fixed(u16),
+    Fixed(u32),
     /// A prefix says how many, up to `max`.
     Variable {
         /// The most that may stand.
-        max: u16,
+        max: u32,
         /// The prefix.
         prefix: Prefix,
+    },
+    /// What it stands in says how many: the value of a tag, the end of the parent.
+    Enclosed {
+        /// The most that may stand.
+        max: u32,
     },
 }
 
 impl Length {
     /// The most units that may stand.
-    pub fn max(self) -> u16 {
-        match self {
-            Self::Fixed(length) => length,
-            Self::Variable { max, .. } => max,
-        }
+    pub fn max(self) -> usize {
+        let (Self::Fixed(max) | Self::Variable { max, .. } | Self::Enclosed { max }) = self;
+        usize::try_from(max).unwrap_or(usize::MAX)
     }
 }
 
 /// A length prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prefix {
-    /// Decimal digits of the largest number, 1 to 4 (LL = 2).
+    /// Decimal digits of the largest number, 1 to 6 (LL = 2); of a hex text prefix its characters.
     pub digits: u8,
     /// How the number is written.
     pub form: PrefixForm,
     /// What it counts.
     pub counts: Counts,
+    /// Whether it counts its own bytes (ASCII and EBCDIC digits: characters) too.
+    pub inclusive: bool,
 }
 
-/// How a length prefix is written.
+/// How a length prefix, or the tag of a tagged shape, is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrefixForm {
     /// ASCII digits.
     Ascii,
+    /// EBCDIC digits.
+    Ebcdic,
     /// Packed decimal, two digits a byte, zero-filled on the left.
     Bcd,
-    /// Big-endian binary: one byte for up to 2 digits, else two.
+    /// Big-endian binary: one byte for up to 2 digits, two for up to 4, else three.
     Binary,
+    /// Hexadecimal text in ASCII: `digits` characters.
+    HexAscii,
+    /// Hexadecimal text in EBCDIC: `digits` characters.
+    HexEbcdic,
 }
 
 /// What a length prefix counts.
@@ -134,6 +169,8 @@ pub enum Counts {
     Content,
     /// Bytes on the wire: 2 per binary byte in hex text, one per two BCD digits.
     Bytes,
+    /// Half-bytes on the wire: digits of BCD, 2 per character or binary byte.
+    Nibbles,
 }
 
 /// How content stands on the wire.
@@ -141,8 +178,17 @@ pub enum Counts {
 pub enum Charset {
     /// One ASCII character per unit.
     Ascii,
+    /// One EBCDIC character per unit.
+    Ebcdic(CodePage),
     /// Two digits a byte; where their number is odd, `side` gets the nibble `fill`.
     Bcd {
+        /// Where the fill nibble of an odd number of digits stands.
+        side: Side,
+        /// Its value, 0 to 15.
+        fill: u8,
+    },
+    /// An ASCII sign, then digits as in `Bcd`: amounts x+n of binary dialects.
+    SignedBcd {
         /// Where the fill nibble of an odd number of digits stands.
         side: Side,
         /// Its value, 0 to 15.
@@ -152,6 +198,8 @@ pub enum Charset {
     Binary,
     /// Two ASCII hexadecimal characters a byte, written in upper case.
     HexAscii,
+    /// Two EBCDIC hexadecimal characters a byte, written in upper case.
+    HexEbcdic,
 }
 
 /// A side to pad on.
@@ -164,123 +212,34 @@ pub enum Side {
     Right,
 }
 
-/// What fills a fixed length that the content is shorter than.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// What fills a fixed length that the content is shorter than. Blanks are filler: decoding takes them
+/// off, on that side. Any other character is kept, since nobody can tell it from content: the digits
+/// of a STAN are six.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pad {
     /// Nothing: the content must be exactly as long.
     None,
-    /// Blanks on the right. They are not part of the value: decoding takes them off.
-    Blanks,
-    /// Zeros on the left. Decoding keeps them: the digits of a STAN are six.
-    Zeros,
+    /// This byte before the content.
+    Left(u8),
+    /// This byte after the content.
+    Right(u8),
 }
 
-/// Content classes of ISO 8583, and the dates and times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum Content {
-    /// Digits.
-    #[serde(rename = "n")]
-    N,
-    /// Letters.
-    #[serde(rename = "a")]
-    A,
-    /// Letters and digits.
-    #[serde(rename = "an")]
-    An,
-    /// Printable ASCII, 0x20 to 0x7E.
-    #[serde(rename = "ans")]
-    Ans,
-    /// Track 2: digits and the separator `=` or `D` (ISO/IEC 7813).
-    #[serde(rename = "z")]
-    Z,
-    /// Bytes.
-    #[serde(rename = "b")]
-    B,
-    /// `C` or `D`, then digits; the sign counts in the length.
-    #[serde(rename = "x+n")]
-    Xn,
-    /// `MMDDhhmmss`.
-    #[serde(rename = "MMDDhhmmss")]
-    MonthDayTime,
-    /// `hhmmss`.
-    #[serde(rename = "hhmmss")]
-    Time,
-    /// `MMDD`.
-    #[serde(rename = "MMDD")]
-    MonthDay,
-    /// `YYMM`.
-    #[serde(rename = "YYMM")]
-    YearMonth,
-    /// `YYMMDD`.
-    #[serde(rename = "YYMMDD")]
-    YearMonthDay,
-}
+impl Pad {
+    /// Blanks on the right, the rule for text.
+    pub const BLANKS: Self = Self::Right(b' ');
+    /// Zeros on the left, the rule for numbers.
+    pub const ZEROS: Self = Self::Left(b'0');
 
-/// A part of a date or time that a content class is made of, two digits each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Date {
-    /// 00 to 99.
-    Year,
-    /// 01 to 12.
-    Month,
-    /// 01 to the month's last; 29 February is always possible, for there is no century.
-    Day,
-    /// 00 to 23.
-    Hour,
-    /// 00 to 59.
-    Minute,
-    /// 00 to 59.
-    Second,
-}
-
-impl Content {
-    /// As specs and ISO 8583 write it.
-    pub fn as_str(self) -> &'static str {
+    /// The content without filler.
+    pub(crate) fn trim(self, raw: &[u8]) -> &[u8] {
+        let content = |byte: &u8| *byte != b' ';
         match self {
-            Self::N => "n",
-            Self::A => "a",
-            Self::An => "an",
-            Self::Ans => "ans",
-            Self::Z => "z",
-            Self::B => "b",
-            Self::Xn => "x+n",
-            Self::MonthDayTime => "MMDDhhmmss",
-            Self::Time => "hhmmss",
-            Self::MonthDay => "MMDD",
-            Self::YearMonth => "YYMM",
-            Self::YearMonthDay => "YYMMDD",
+            Self::Right(b' ') => raw.get(..raw.iter().rposition(content).map_or(0, |at| at + 1)).unwrap_or_default(),
+            Self::Left(b' ') => raw.get(raw.iter().position(content).unwrap_or(raw.len())..).unwrap_or_default(),
+            _ => raw,
         }
     }
-
-    /// The two-digit parts of a date or time; empty for the other classes.
-    pub fn date_parts(self) -> &'static [Date] {
-        use Date::{Day, Hour, Minute, Month, Second, Year};
-        match self {
-            Self::MonthDayTime => &[Month, Day, Hour, Minute, Second],
-            Self::Time => &[Hour, Minute, Second],
-            Self::MonthDay => &[Month, Day],
-            Self::YearMonth => &[Year, Month],
-            Self::YearMonthDay => &[Year, Month, Day],
-            _ => &[],
-        }
-    }
-
-    /// Whether it is made of digits alone.
-    pub fn is_numeric(self) -> bool {
-        self == Self::N || !self.date_parts().is_empty()
-    }
-}
-
-/// Whether the content has a structure of its own that is checked too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Shape {
-    /// None.
-    #[default]
-    Plain,
-    /// BER-TLV data objects (EMV Book 3 annex B).
-    BerTlv,
 }
 
 /// What may be shown of a field in descriptions, JSON and `Debug`.

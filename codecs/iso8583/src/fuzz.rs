@@ -3,43 +3,84 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::{Framing, HeaderLength, Show, Spec, describe, from_json, split_frame, tlv, to_json};
+use crate::{Message, Preset, Show, Spec, describe, emv, from_json, tlv, to_json};
 
-/// Decodes with every shipped spec. What is accepted must be written again, read back equal, and
-/// be described.
+/// Decodes with every shipped spec, see [`decode_with`].
 pub fn fuzz_decode(input: &[u8]) {
-    for spec in Spec::shipped_names().filter_map(Spec::shipped) {
-        match spec.decode(Bytes::copy_from_slice(input)) {
-            Ok(message) => {
-                let _ = describe(&spec, &message);
-                let wire = spec.encode(&message);
-                let again = wire.map(|wire| spec.decode(Bytes::from(wire)));
-                assert_eq!(again.as_ref().map(|read| read.as_ref()), Ok(Ok(&message)), "what was read cannot be written");
+    Spec::shipped_names().filter_map(Spec::shipped).for_each(|spec| decode_with(&spec, input));
+}
+
+/// Decodes with one spec. What is accepted must be written again byte for byte, must survive being
+/// built anew from its fields, and must be described; an error must point into the input.
+pub fn decode_with(spec: &Spec, input: &[u8]) {
+    match spec.decode(Bytes::copy_from_slice(input)) {
+        Ok(message) => {
+            let _ = (describe(spec, &message), to_json(spec, &message, Show::Masked));
+            let wire = spec.encode(&message);
+            assert_eq!(wire.as_deref(), Ok(input), "what was read is not written as it was");
+            let mut anew = Message::new(message.mti());
+            for (number, content) in message.fields() {
+                anew.set(number, content);
             }
-            Err(error) => {
-                assert!(error.offset <= input.len(), "an offset behind the end");
-                let _ = describe(&spec, &error.partial);
-            }
+            let wire = spec.encode(&anew);
+            let again = wire.map(|wire| spec.decode(Bytes::from(wire)));
+            assert_eq!(again.as_ref().map(|read| read.as_ref()), Ok(Ok(&message)), "what was read cannot be written");
+        }
+        Err(error) => {
+            assert!(error.offset <= input.len(), "an offset behind the end");
+            let _ = (describe(spec, &error.partial), to_json(spec, &error.partial, Show::Masked));
         }
     }
 }
 
-/// Splits frames with both header lengths; bytes must not appear or vanish.
+/// Splits frames with every preset. Bytes must not appear or vanish, nothing above the cap may come out
+/// or be held, and what came out must be split again from what is written of it.
 pub fn fuzz_frame(input: &[u8]) {
-    for header in [HeaderLength::Two, HeaderLength::Four] {
-        let framing = Framing { header, cap: 4096 };
+    const CAP: usize = 256;
+    for framing in Preset::all().iter().map(|preset| preset.framing.with_cap(CAP)) {
         let mut buffer = BytesMut::from(input);
-        let mut taken = 0;
-        while let Ok(Some(frame)) = split_frame(&mut buffer, framing) {
-            assert!((1..=4096).contains(&frame.len()));
-            taken += frame.len();
+        let (mut wire, mut frames) = (BytesMut::new(), Vec::new());
+        let ended = loop {
+            match framing.split(&mut buffer) {
+                Ok(Some(frame)) => {
+                    assert!(frame.header.len() + frame.message.len() <= CAP, "more than the cap");
+                    framing.write(&frame.header, &frame.message, &mut wire).expect("what was read cannot be written");
+                    frames.push(frame.message);
+                }
+                Ok(None) => break framing.finish(&buffer),
+                Err(error) => break Err(error),
+            }
+        };
+        assert!(wire.len() + buffer.len() <= input.len(), "bytes appeared");
+        match ended {
+            Ok(()) => assert!(buffer.is_empty(), "bytes vanished"),
+            Err(error) => assert!(error.offset() <= buffer.len(), "an offset behind the end"),
         }
-        assert!(taken + buffer.len() <= input.len());
+        if framing.split(&mut buffer) == Ok(None) {
+            assert!(buffer.len() < framing.longest(), "waits for more than the longest frame");
+        }
+        let mut again = Vec::new();
+        while let Ok(Some(frame)) = framing.split(&mut wire) {
+            again.push(frame.message);
+        }
+        assert!(wire.is_empty() && again == frames, "what was written is read otherwise");
     }
 }
 
-/// Walks data objects. What is well formed must be found again after writing.
+/// Walks data objects and describes them, and reads the same bytes as a data object list. What is
+/// well formed must be found again after writing.
 pub fn fuzz_tlv(input: &[u8]) {
+    let _ = emv::describe_tlv(input);
+    if let Ok(dol) = emv::Dol::parse(input)
+        && let Ok(built) = dol.build_from(input)
+    {
+        assert_eq!(built.len(), dol.length());
+    }
+    for filler in [tlv::Filler::None, tlv::Filler::ZerosAndOnes] {
+        let within = |object: tlv::Tlv<'_>| object.value_offset + object.value.len() <= input.len();
+        assert!(tlv::Tlvs::with_filler(input, filler).map_while(Result::ok).all(within));
+    }
+    assert_eq!(tlv::walk(input).find_map(Result::err), tlv::check(input).err());
     let mut out = Vec::new();
     for object in tlv::Tlvs::new(input).map_while(Result::ok) {
         let _ = object.holds_card_data();

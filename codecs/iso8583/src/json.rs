@@ -6,12 +6,16 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::class::Content;
 use crate::error::DecodeError;
-use crate::field::{Content, Field, Sensitivity, Shape};
+use crate::field::{Field, Sensitivity};
+use crate::inside::{self, Parent};
 use crate::mask;
 use crate::message::Message;
+use crate::path::Label;
+use crate::shape::Shape;
 use crate::spec::Spec;
-use crate::tlv::{self, Tlvs};
+use crate::tlv::Tlvs;
 
 /// Whether hidden content is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,9 +44,9 @@ pub enum JsonError {
     /// Binary content that is not hexadecimal.
     #[error("field {0}: hexadecimal wanted")]
     Hex(u8),
-    /// A TLV object where the field has no TLV, or a tag that is none.
-    #[error("field {0}: not data objects")]
-    Tlv(u8),
+    /// An object where the field has no elements, or an element that it does not have or cannot hold.
+    #[error("field {0}: not elements of the field")]
+    Elements(u8),
 }
 
 /// One line of JSON.
@@ -55,7 +59,7 @@ pub fn to_json(spec: &Spec, message: &Message, show: Show) -> String {
 pub fn error_to_json(error: &DecodeError) -> String {
     serde_json::json!({ "error": {
         "kind": error.kind.as_str(),
-        "field": error.place.to_string(),
+        "field": format!("{}{}", error.place, error.path),
         "offset": error.offset,
         "message": error.to_string(),
     }})
@@ -78,19 +82,28 @@ pub fn from_json(spec: &Spec, text: &str) -> Result<Message, JsonError> {
 }
 
 fn content(field: &Field, value: Value) -> Result<Vec<u8>, JsonError> {
+    element(Some(field), Parent::Field(field), value, field.number)
+}
+
+/// Content of a field, or of an element that only its parent knows the form of.
+fn element(field: Option<&Field>, inner: Parent<'_>, value: Value, number: u8) -> Result<Vec<u8>, JsonError> {
     match value {
-        Value::Text(text) if field.content == Content::B => hex::decode(text).map_err(|_| JsonError::Hex(field.number)),
-        Value::Text(text) => Ok(text.into_bytes()),
-        Value::Objects(objects) if field.shape == Shape::BerTlv => {
-            let mut out = Vec::new();
-            for (tag, value) in objects {
-                let tag = hex::decode(tag).map_err(|_| JsonError::Tlv(field.number))?;
-                let value = hex::decode(value).map_err(|_| JsonError::Hex(field.number))?;
-                tlv::write(&tag, &value, &mut out).map_err(|_| JsonError::Tlv(field.number))?;
+        Value::Text(text) if field.is_some_and(|field| field.content != Content::B) => Ok(text.into_bytes()),
+        Value::Text(text) => hex::decode(text).map_err(|_| JsonError::Hex(number)),
+        Value::Elements(values) => {
+            let mut elements = Vec::with_capacity(values.len());
+            for (key, value) in values {
+                let label = Label::new(key.as_bytes()).ok_or(JsonError::Elements(number))?;
+                let content = match (inner.shape(), inner.shape().field(label)) {
+                    (_, Some(field)) => element(Some(field), Parent::Field(field), value, number)?,
+                    (Shape::BerTlv, None) => element(None, Parent::Object, value, number)?,
+                    // Of a tag that the spec does not know, the bytes.
+                    (_, None) => element(None, Parent::Object, value, number)?,
+                };
+                elements.push((label, content));
             }
-            Ok(out)
+            inside::compose(inner, &elements).map_err(|_| JsonError::Elements(number))
         }
-        Value::Objects(_) => Err(JsonError::Tlv(field.number)),
     }
 }
 
@@ -118,50 +131,81 @@ impl Serialize for FieldsView<'_> {
         for (number, content) in message.fields() {
             let Some(field) = spec.field(number) else { continue };
             let sensitivity = if *show == Show::Revealed { Sensitivity::Clear } else { mask::sensitivity(field, message) };
-            if field.shape == Shape::BerTlv
-                && sensitivity == Sensitivity::Clear
-                && let Some(objects) = objects(content, *show)
-            {
-                map.serialize_entry(&number, &objects)?;
-                continue;
-            }
-            let text = match std::str::from_utf8(content) {
-                Ok(text) if field.content != Content::B => text.to_owned(),
-                // Text outside UTF-8 (let through with a note) has no exact JSON form.
-                _ if field.content != Content::B => String::from_utf8_lossy(content).into_owned(),
-                _ => hex::encode_upper(content),
-            };
-            let text = if *show == Show::Revealed { Some(text) } else { mask::text(sensitivity, &text) };
-            if let Some(text) = text {
-                map.serialize_entry(&number, &text)?;
+            if let Some(tree) = tree(field, sensitivity, content, *show) {
+                map.serialize_entry(&number, &tree)?;
             }
         }
         map.end()
     }
 }
 
-/// Data objects as tags and values; `None` where that would not give the same bytes again.
-fn objects(content: &[u8], show: Show) -> Option<Objects> {
-    let mut objects: Vec<(String, String)> = Vec::new();
-    let mut again = Vec::with_capacity(content.len());
-    for tlv in Tlvs::new(content) {
-        let tlv = tlv.ok()?;
-        tlv::write(tlv.tag, tlv.value, &mut again).ok()?;
-        let value = hex::encode_upper(tlv.value);
-        let value = if show == Show::Masked && tlv.holds_card_data() { "*".repeat(value.len()) } else { value };
-        objects.push((tlv.tag_hex(), value));
-    }
-    let twice = (1..objects.len()).any(|at| objects.iter().take(at).any(|(tag, _)| objects.get(at).is_some_and(|o| o.0 == *tag)));
-    let exact = again == content && !twice;
-    (exact || show == Show::Masked).then_some(Objects(objects))
+/// A value as JSON shows it.
+enum Tree {
+    Leaf(String),
+    Node(Vec<(String, Tree)>),
 }
 
-struct Objects(Vec<(String, String)>);
-
-impl Serialize for Objects {
+impl Serialize for Tree {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(tag, value)| (tag, value)))
+        match self {
+            Self::Leaf(text) => serializer.serialize_str(text),
+            Self::Node(elements) => serializer.collect_map(elements.iter().map(|(key, tree)| (key, tree))),
+        }
     }
+}
+
+/// Content as it may be shown; `None` for what is left out.
+fn tree(field: &Field, sensitivity: Sensitivity, content: &[u8], show: Show) -> Option<Tree> {
+    if sensitivity == Sensitivity::Clear
+        && field.shape != Shape::Plain
+        && let Some(node) = node(field, content, show)
+    {
+        return Some(node);
+    }
+    let text = match std::str::from_utf8(content) {
+        Ok(text) if field.content != Content::B => text.to_owned(),
+        // Text outside UTF-8 (let through with a note) has no exact JSON form.
+        _ if field.content != Content::B => String::from_utf8_lossy(content).into_owned(),
+        _ => hex::encode_upper(content),
+    };
+    let shown = if show == Show::Revealed { Some(text) } else { mask::text(sensitivity, &text) };
+    shown.map(Tree::Leaf)
+}
+
+/// The elements of a content; `None` where they would not give the same bytes again.
+fn node(field: &Field, content: &[u8], show: Show) -> Option<Tree> {
+    let parent = Parent::Field(field);
+    let mut seen: Vec<Label> = Vec::new();
+    let mut elements: Vec<(String, Tree)> = Vec::new();
+    let mut parts: Vec<(Label, Vec<u8>)> = Vec::new();
+    for element in parent.walk(content) {
+        let element = element.ok()?;
+        let value = inside::read(&element, content)?;
+        let shown = match element.field {
+            Some(field) => {
+                let sensitivity = if show == Show::Revealed { Sensitivity::Clear } else { field.sensitivity };
+                tree(field, sensitivity, &value, show)
+            }
+            None => Some(Tree::Leaf(unknown(field, content, element.whole.clone(), &value, show))),
+        };
+        seen.push(element.label);
+        if let Some(shown) = shown {
+            elements.push((element.label.as_str().to_owned(), shown));
+        }
+        parts.push((element.label, value.into_owned()));
+    }
+    seen.sort();
+    let twice = seen.windows(2).any(|pair| matches!(pair, [first, second] if first == second));
+    let exact = || inside::compose(parent, &parts).is_ok_and(|again| again == content);
+    (show == Show::Masked || (!twice && exact())).then_some(Tree::Node(elements))
+}
+
+/// An element that the spec does not know: a data object, or a tag. Hidden where it may hold card data.
+fn unknown(parent: &Field, content: &[u8], whole: std::ops::Range<usize>, value: &[u8], show: Show) -> String {
+    let text = hex::encode_upper(value);
+    let object = || content.get(whole).and_then(|bytes| Tlvs::new(bytes).next());
+    let harmless = parent.shape == Shape::BerTlv && matches!(object(), Some(Ok(object)) if !object.holds_card_data());
+    if show == Show::Revealed || harmless { text } else { "*".repeat(text.len()) }
 }
 
 #[derive(serde::Deserialize)]
@@ -176,7 +220,7 @@ struct Entries(Vec<(String, Value)>);
 
 enum Value {
     Text(String),
-    Objects(Vec<(String, String)>),
+    Elements(Vec<(String, Value)>),
 }
 
 impl<'de> Deserialize<'de> for Entries {
@@ -215,7 +259,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text or an object of tags")
+        f.write_str("text or an object of elements")
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
@@ -227,6 +271,6 @@ impl<'de> Visitor<'de> for ValueVisitor {
         while let Some(entry) = map.next_entry()? {
             objects.push(entry);
         }
-        Ok(Value::Objects(objects))
+        Ok(Value::Elements(objects))
     }
 }

@@ -1,8 +1,9 @@
 //! Where the parts of a frame stand: the positions alone, without a look at the content.
 
-use crate::bitmap::Bitmap;
-use crate::error::{Fault, Got, Kind, Wanted};
-use crate::field::{Field, Length};
+use crate::bitmap::{Bitmap, Third};
+use crate::error::{Fault, Got, Kind, Place, Wanted};
+use crate::field::{Charset, Field, Length};
+use crate::shape::enclosed_units;
 use crate::spec::Spec;
 use crate::{charset, prefix};
 
@@ -20,19 +21,26 @@ pub(crate) struct Extent {
 /// the frame.
 pub(crate) fn extent(field: &Field, frame: &[u8], at: usize) -> Result<Extent, Fault> {
     let (units, start) = match field.length {
-        Length::Fixed(length) => (usize::from(length), at),
-        Length::Variable { max, prefix } => {
+        Length::Fixed(_) => (field.length.max(), at),
+        Length::Variable { prefix, .. } => {
             let rest = frame.get(at..).unwrap_or_default();
             let (units, rest) =
-                prefix::read(prefix, max, field.charset, rest).map_err(|fault| Fault { at: at + fault.at, ..fault })?;
+                prefix::read(prefix, field.length.max(), field.charset, rest).map_err(|fault| fault.behind(at))?;
             (units, frame.len() - rest.len())
         }
+        Length::Enclosed { .. } => {
+            let rest = frame.len().saturating_sub(at);
+            (enclosed_units(field, rest).map_err(|fault| fault.behind(at))?, at)
+        }
     };
-    let width = charset::wire_length(field.charset, units);
+    let width = match field.charset {
+        Charset::Ascii | Charset::Binary => units,
+        other => charset::wire_length(other, units),
+    };
     let end = start.saturating_add(width);
     if end > frame.len() {
         let got = Got::Bytes(frame.len().saturating_sub(start));
-        return Err(Fault { kind: Kind::Truncated, at: start, wanted: Wanted::Bytes(width), got });
+        return Err(Fault::new(Kind::Truncated, start, Wanted::Bytes(width), got));
     }
     Ok(Extent { units, start, end })
 }
@@ -45,25 +53,53 @@ pub(crate) struct Part<'a> {
 }
 
 impl Spec {
+    /// Reads the bitmaps that stand at `at`, except one in the place of field 65; also where what
+    /// follows starts.
+    pub(crate) fn bitmaps(&self, frame: &[u8], mut at: usize) -> Result<(Bitmap, usize), (Place, Fault)> {
+        let mut bitmap = Bitmap::default();
+        let mut read = |bitmap: &mut Bitmap, word, place| -> Result<(), (Place, Fault)> {
+            let rest = frame.get(at..).unwrap_or_default();
+            at += bitmap.read(word, self.bitmap, rest).map_err(|fault| (place, fault.behind(at)))?;
+            Ok(())
+        };
+        read(&mut bitmap, 0, Place::Bitmap)?;
+        if bitmap.has_second() {
+            read(&mut bitmap, 1, Place::SecondBitmap)?;
+            if bitmap.has_third() && self.third == Third::Follows {
+                read(&mut bitmap, 2, Place::ThirdBitmap)?;
+            }
+        }
+        Ok((bitmap, at))
+    }
+
+    /// The third bitmap where it stands in the place of field 65; also where what follows starts.
+    pub(crate) fn inner_bitmap(&self, bitmap: &mut Bitmap, frame: &[u8], at: usize) -> Result<usize, (Place, Fault)> {
+        if self.third != Third::Field65 || !bitmap.has_third() {
+            return Ok(at);
+        }
+        let rest = frame.get(at..).unwrap_or_default();
+        let width = bitmap.read(2, self.bitmap, rest).map_err(|fault| (Place::ThirdBitmap, fault.behind(at)))?;
+        Ok(at + width)
+    }
+
     /// The parts of a frame as far as they can be told apart.
     pub(crate) fn layout(&self, frame: &[u8]) -> Vec<Part<'_>> {
         let mut parts = Vec::new();
-        let mut at = charset::wire_length(self.mti, 4);
-        let width = self.bitmap.wire_length();
-        let read = |at: usize, into, second| self.bitmap.read(frame.get(at..).unwrap_or_default(), into, second);
-        let Ok(mut bitmap) = read(at, Bitmap::default(), false) else { return parts };
-        at += width;
-        if bitmap.has_secondary() {
-            let Ok(both) = read(at, bitmap, true) else { return parts };
-            (bitmap, at) = (both, at + width);
-        }
+        let Ok((mut bitmap, mut at)) = self.bitmaps(frame, charset::wire_length(self.mti, 4)) else { return parts };
         parts.push(Part { field: None, start: 0, end: at });
-        for number in bitmap.fields() {
-            let Some(field) = self.field(number) else { break };
-            let Ok(extent) = extent(field, frame, at) else { break };
-            parts.push(Part { field: None, start: at, end: extent.start });
-            parts.push(Part { field: Some(field), start: extent.start, end: extent.end });
-            at = extent.end;
+        for word in 0..3 {
+            if word == 1 {
+                let Ok(behind) = self.inner_bitmap(&mut bitmap, frame, at) else { return parts };
+                parts.push(Part { field: None, start: at, end: behind });
+                at = behind;
+            }
+            for number in bitmap.fields(word, self.third) {
+                let Some(field) = self.field(number) else { return parts };
+                let Ok(extent) = extent(field, frame, at) else { return parts };
+                parts.push(Part { field: None, start: at, end: extent.start });
+                parts.push(Part { field: Some(field), start: extent.start, end: extent.end });
+                at = extent.end;
+            }
         }
         parts
     }

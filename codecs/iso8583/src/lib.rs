@@ -19,35 +19,61 @@
 //! What no error, `Debug` or description ever shows is the content of a field.
 #![forbid(unsafe_code)]
 
+mod access;
 mod bitmap;
 mod charset;
+mod class;
+mod compile;
 mod content;
 mod decode;
 mod describe;
+mod ebcdic;
+pub mod emv;
 mod encode;
 mod error;
 mod field;
 mod frame;
 pub mod fuzz;
+mod inside;
 mod json;
 mod layout;
 mod load;
 mod mask;
 mod message;
 mod mti;
+mod nested;
+#[cfg(doctest)]
+mod pages;
+mod path;
 mod prefix;
+mod row;
+mod schema;
+mod shape;
 mod spec;
+mod swar;
 pub mod tlv;
 
+pub use access::AccessError;
+pub use bitmap::{BitmapForm, Third};
+pub use class::{Content, Date};
+pub use compile::LONGEST_FIELD;
+pub use decode::LONGEST_FRAME;
 pub use describe::describe;
+pub use ebcdic::CodePage;
 pub use encode::Unsigned;
 pub use error::{DecodeError, EncodeError, Got, Kind, Note, Place, SpecError, Wanted};
-pub use field::{Charset, Content, Counts, Date, Field, Length, Pad, Prefix, PrefixForm, Sensitivity, Severity, Shape, Side};
-pub use frame::{FrameError, Framing, HeaderLength, split_frame, write_frame, write_keep_alive};
+pub use field::{Charset, Counts, Field, Length, Pad, Prefix, PrefixForm, Sensitivity, Severity, Side};
+pub use frame::{Frame, FrameError, Framing, FramingError, Header, HeaderKind, LengthForm, Mark, Order, Preset, ZeroLength};
 pub use json::{JsonError, Show, error_to_json, from_json, to_json};
 pub use message::{Fields, Message};
 pub use mti::{is_repeat, response_mti};
-pub use spec::Spec;
+pub use path::{DEEPEST_PATH, Label, Path};
+pub use shape::{Mapped, Shape, Tagged};
+pub use spec::{Spec, Version};
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod structured;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What of a field may be shown.
 
+use crate::emv;
 use crate::field::{Field, Sensitivity};
 use crate::message::Message;
 
@@ -17,10 +18,10 @@ pub(crate) fn sensitivity(field: &Field, message: &Message) -> Sensitivity {
     }
 }
 
-/// EMV data objects that hold card data or the PIN: track 2 equivalent, PAN, name, PIN data, tracks
-/// 1 and 2 discretionary data, expiry (EMV Book 3 annex A).
+/// EMV data objects that the dictionary does not show in the clear (card data, PIN data), and those
+/// it does not know.
 pub(crate) fn is_card_data(tag: &[u8]) -> bool {
-    matches!(tag, [0x57 | 0x5A | 0x56 | 0x99] | [0x5F, 0x20 | 0x24] | [0x9F, 0x0B | 0x1F | 0x20 | 0x6B])
+    emv::sensitivity(tag) != Sensitivity::Clear
 }
 
 /// Text as it may be shown; `None` where nothing may be.

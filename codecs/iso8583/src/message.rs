@@ -5,20 +5,31 @@ use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
+use crate::bitmap::Bitmap;
 use crate::error::Note;
 use crate::mask::visible_by_default;
+use crate::spec::Layout;
 
 /// One ISO 8583 message. Content is canonical, whatever the dialect's wire form: digits and text as
-/// ASCII, binary elements as bytes; trailing blanks of fixed-length text are not part of it.
+/// ASCII, binary elements as bytes; blanks that fill a fixed length are not part of it.
+///
+/// A decoded message remembers how each field stood on the wire. [`crate::Spec::encode`] writes what
+/// was not touched exactly so again, so that decoding and encoding changes no byte.
 #[derive(Clone)]
 pub struct Message {
     mti: [u8; 4],
     frame: Bytes,
-    side: Zeroizing<Vec<u8>>,
+    side: Wiped,
     slots: Vec<Slot>,
     notes: Vec<Note>,
+    /// Whose wire form the frame has.
+    layout: Layout,
+    /// The bitmaps at the beginning of the frame; empty once fields came or went.
+    bitmaps: Span,
+    /// What follows the last field, where the spec allows it.
+    trailing: Span,
     mac_at: Option<usize>,
     /// Part of a frame that could not be read: a wrong bitmap may have shifted card data into any field.
     doubtful: bool,
@@ -26,31 +37,117 @@ pub struct Message {
 
 /// Where a field's content stands. Slots are in ascending order of field number.
 #[derive(Clone, Copy)]
-struct Slot {
-    number: u8,
+pub(crate) struct Slot {
+    pub(crate) number: u8,
     /// In the side buffer, else in the frame.
     side: bool,
-    start: usize,
-    end: usize,
+    /// Whether a fault of its content was let through.
+    pub(crate) faulty: bool,
+    content: Span,
+    /// The field in the frame with its length prefix; empty where it was set here.
+    wire: Span,
+}
+
+/// A range of positions. Frames are bounded to what 32 bits can tell.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        let bounded = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { start: bounded(start), end: bounded(end) }
+    }
+
+    fn range(self) -> Range<usize> {
+        let at = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
+        at(self.start)..at(self.end)
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.start >= self.end
+    }
+}
+
+/// A buffer that is wiped when it goes. It grows by hand, for a plain `Vec` would leave unwiped copies
+/// behind, and never shrinks, so what it holds is all that was ever written to it.
+#[derive(Clone, Default)]
+pub(crate) struct Wiped(Vec<u8>);
+
+impl Wiped {
+    /// Room for so many bytes more; `expected` in all where nobody knows better.
+    pub(crate) fn room(&mut self, bytes: usize, expected: usize) -> &mut Vec<u8> {
+        let wanted = self.0.len().saturating_add(bytes);
+        if wanted > self.0.capacity() {
+            let mut larger = Vec::with_capacity(wanted.max(self.0.capacity() * 2).max(expected));
+            larger.extend_from_slice(&self.0);
+            self.0.as_mut_slice().zeroize();
+            self.0 = larger;
+        }
+        &mut self.0
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.0.as_mut_slice().zeroize();
+    }
+}
+
+/// What decoding finds, before it is a message.
+pub(crate) struct Parts {
+    pub(crate) mti: [u8; 4],
+    pub(crate) side: Wiped,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) notes: Vec<Note>,
+    pub(crate) bitmaps: Span,
+    pub(crate) trailing: Span,
+    pub(crate) mac_at: Option<usize>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            mti: [b'?'; 4],
+            side: Wiped::default(),
+            slots: Vec::new(),
+            notes: Vec::new(),
+            bitmaps: Span::default(),
+            trailing: Span::default(),
+            mac_at: None,
+        }
+    }
+}
+
+impl Slot {
+    /// A field that stands in the frame as it is, at `content`.
+    pub(crate) fn framed(number: u8, content: Span, wire: Span, faulty: bool) -> Self {
+        Self { number, side: false, faulty, content, wire }
+    }
+
+    /// A field whose content was converted into the side buffer.
+    pub(crate) fn converted(number: u8, content: Span, wire: Span, faulty: bool) -> Self {
+        Self { number, side: true, faulty, content, wire }
+    }
 }
 
 impl Message {
     /// An empty message. An MTI that is not four digits is refused when the message is encoded.
     pub fn new(mti: &str) -> Self {
-        Self::decoded(mti.as_bytes().try_into().unwrap_or([b'?'; 4]), Bytes::new(), 0)
+        let mti = mti.as_bytes().try_into().unwrap_or([b'?'; 4]);
+        Self::decoded(Bytes::new(), Parts { mti, ..Parts::default() }, Layout::NONE)
     }
 
-    /// The beginning of a message that is being read out of `frame`.
-    pub(crate) fn decoded(mti: [u8; 4], frame: Bytes, fields: usize) -> Self {
-        Self {
-            mti,
-            frame,
-            side: Zeroizing::new(Vec::new()),
-            slots: Vec::with_capacity(fields),
-            notes: Vec::new(),
-            mac_at: None,
-            doubtful: false,
-        }
+    /// What was read out of `frame`.
+    pub(crate) fn decoded(frame: Bytes, parts: Parts, layout: Layout) -> Self {
+        let Parts { mti, side, slots, notes, bitmaps, trailing, mac_at } = parts;
+        Self { mti, frame, side, slots, notes, layout, bitmaps, trailing, mac_at, doubtful: false }
     }
 
     /// The message type indicator, four digits.
@@ -60,10 +157,6 @@ impl Message {
 
     pub(crate) fn mti_bytes(&self) -> &[u8; 4] {
         &self.mti
-    }
-
-    pub(crate) fn set_mti(&mut self, mti: [u8; 4]) {
-        self.mti = mti;
     }
 
     /// Changes the message type indicator.
@@ -90,15 +183,18 @@ impl Message {
 
     /// Sets a field, canonical content. Whether it fits is checked by [`crate::Spec::encode`].
     pub fn set(&mut self, number: u8, content: impl AsRef<[u8]>) -> &mut Self {
-        let (start, end) = self.keep(content.as_ref());
-        let slot = Slot { number, side: true, start, end };
+        let content = self.keep(content.as_ref());
+        let slot = Slot::converted(number, content, Span::default(), false);
         match self.slots.binary_search_by_key(&number, |slot| slot.number) {
             Ok(at) => {
                 if let Some(old) = self.slots.get_mut(at) {
                     *old = slot;
                 }
             }
-            Err(at) => self.slots.insert(at, slot),
+            Err(at) => {
+                self.slots.insert(at, slot);
+                self.bitmaps = Span::default();
+            }
         }
         self
     }
@@ -116,6 +212,7 @@ impl Message {
         match self.slots.binary_search_by_key(&number, |slot| slot.number) {
             Ok(at) => {
                 self.slots.remove(at);
+                self.bitmaps = Span::default();
                 true
             }
             Err(_) => false,
@@ -160,9 +257,10 @@ impl Message {
         (range.end <= self.frame.len()).then(|| (self.frame.slice(range), mac))
     }
 
-    /// What is left of a frame that was refused.
+    /// What is left of a frame that was refused. Nothing of it is written again as it stood.
     pub(crate) fn doubt(&mut self) {
         self.mac_at = None;
+        self.layout = Layout::NONE;
         self.doubtful = true;
     }
 
@@ -170,41 +268,46 @@ impl Message {
         self.doubtful
     }
 
-    pub(crate) fn note(&mut self, note: Note) {
-        self.notes.push(note);
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.slots
     }
 
-    pub(crate) fn mac_starts(&mut self, at: Option<usize>) {
-        self.mac_at = at;
+    /// The fields that are there.
+    pub(crate) fn bitmap(&self) -> Bitmap {
+        self.slots.iter().fold(Bitmap::default(), |bitmap, slot| bitmap.with(slot.number))
     }
 
-    /// Appends a field that stands in the frame. Decoding goes in ascending order.
-    pub(crate) fn push_framed(&mut self, number: u8, start: usize, end: usize) {
-        self.slots.push(Slot { number, side: false, start, end });
+    /// The bytes of the frame that a field stood in, if it was not touched and the frame has the wire
+    /// form of `layout`.
+    pub(crate) fn source(&self, slot: &Slot, layout: Layout) -> Option<&[u8]> {
+        self.framed(slot.wire, layout)
     }
 
-    /// Appends a field that had to be converted.
-    pub(crate) fn push_converted(&mut self, number: u8, content: &[u8]) {
-        let (start, end) = self.keep(content);
-        self.slots.push(Slot { number, side: true, start, end });
+    /// The bitmaps as they stood in a frame of this layout, if no field came or went.
+    pub(crate) fn source_bitmaps(&self, layout: Layout) -> Option<&[u8]> {
+        self.framed(self.bitmaps, layout)
     }
 
-    /// Copies content into the side buffer. Grows by hand: a plain `Vec` would leave unwiped copies.
-    fn keep(&mut self, content: &[u8]) -> (usize, usize) {
-        let start = self.side.len();
-        let end = start + content.len();
-        if end > self.side.capacity() {
-            let mut larger = Zeroizing::new(Vec::with_capacity(end.max(self.side.capacity() * 2).max(64)));
-            larger.extend_from_slice(&self.side);
-            self.side = larger;
-        }
-        self.side.extend_from_slice(content);
-        (start, end)
+    /// What followed the last field in a frame of this layout.
+    pub(crate) fn source_trailing(&self, layout: Layout) -> &[u8] {
+        self.framed(self.trailing, layout).unwrap_or_default()
     }
 
-    fn content(&self, slot: &Slot) -> &[u8] {
-        let whole: &[u8] = if slot.side { &self.side } else { &self.frame };
-        whole.get(slot.start..slot.end).unwrap_or_default()
+    fn framed(&self, span: Span, layout: Layout) -> Option<&[u8]> {
+        if span.is_empty() || layout != self.layout { None } else { self.frame.get(span.range()) }
+    }
+
+    /// Copies content into the side buffer.
+    fn keep(&mut self, content: &[u8]) -> Span {
+        let room = self.side.room(content.len(), 64);
+        let start = room.len();
+        room.extend_from_slice(content);
+        Span::new(start, room.len())
+    }
+
+    pub(crate) fn content(&self, slot: &Slot) -> &[u8] {
+        let whole: &[u8] = if slot.side { self.side.bytes() } else { &self.frame };
+        whole.get(slot.content.range()).unwrap_or_default()
     }
 }
 

@@ -1,20 +1,54 @@
 //! The compiled field table of one dialect.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use crate::bitmap::BitmapForm;
-use crate::error::SpecError;
+use crate::bitmap::{BitmapForm, Third};
+use crate::error::{EncodeError, Got, Kind, Place, SpecError, Wanted};
 use crate::field::{Charset, Field, Severity};
+use crate::path::Path;
 
 /// The field table of one dialect: loaded from TOML once, then shared.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Spec {
     pub(crate) name: String,
     pub(crate) title: String,
+    pub(crate) version: Version,
     pub(crate) mti: Charset,
     pub(crate) bitmap: BitmapForm,
-    /// 129 entries, by data element number.
+    pub(crate) third: Third,
+    /// Whether bytes may follow the last field.
+    pub(crate) trailing: bool,
+    /// By data element number.
     pub(crate) fields: Vec<Option<Field>>,
+    pub(crate) layout: Layout,
+}
+
+/// The edition of ISO 8583 that a dialect follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// ISO 8583:1987, MTI 0xxx.
+    V1987,
+    /// ISO 8583:1993, MTI 1xxx.
+    V1993,
+    /// ISO 8583:2003, MTI 2xxx.
+    V2003,
+}
+
+/// Which wire form a table has: tables made from one another by severities alone share it, so a
+/// message read with one may be written unchanged with the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Layout(u64);
+
+impl Layout {
+    /// Of messages that were not read from anything.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// Another one than any before.
+    pub(crate) fn fresh() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// The shipped tables: name and TOML text.
@@ -39,10 +73,26 @@ impl Spec {
         SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
     }
 
-    /// From TOML text; see `specs/iso87-ascii.toml` for the form. What is wrong is named with line
-    /// and field.
+    /// From TOML text that extends shipped specs at most; see `specs/iso87-ascii.toml` for the form.
+    ///
+    /// # Errors
+    /// What is wrong, with line, column, field and what would be right.
     pub fn from_toml(text: &str) -> Result<Self, SpecError> {
-        crate::load::spec(text)
+        Self::load("spec", text, &|_| None)
+    }
+
+    /// From the TOML text of `file`. `extends = "…"` names a shipped spec, or what `resolve` gives the
+    /// text of: the codec itself opens no files.
+    ///
+    /// # Errors
+    /// As [`Spec::from_toml`], naming `file`, or what it extends.
+    pub fn load(file: &str, text: &str, resolve: &dyn Fn(&str) -> Option<String>) -> Result<Self, SpecError> {
+        crate::load::spec(file, text, resolve)
+    }
+
+    /// The JSON Schema (2020-12) of the TOML form, for editors.
+    pub fn schema() -> String {
+        crate::schema::schema()
     }
 
     /// The name by which links refer to it.
@@ -53,6 +103,21 @@ impl Spec {
     /// One line for people.
     pub fn title(&self) -> &str {
         &self.title
+    }
+
+    /// The edition of ISO 8583.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// How the MTI stands on the wire.
+    pub fn mti_charset(&self) -> Charset {
+        self.mti
+    }
+
+    /// How bitmaps stand on the wire.
+    pub fn bitmap_form(&self) -> BitmapForm {
+        self.bitmap
     }
 
     /// A field of the table.
@@ -80,6 +145,12 @@ impl Spec {
     /// The MAC field of a message whose bitmap has or has not a second half: DE128 or DE64.
     pub(crate) fn mac_field(&self, secondary: bool) -> Option<&Field> {
         self.field(if secondary { 128 } else { 64 }).filter(|field| field.mac)
+    }
+
+    /// The error that a field is not of the spec.
+    pub(crate) fn undefined(number: u8) -> EncodeError {
+        let (place, path) = (Place::Field(number), Path::default());
+        EncodeError { kind: Kind::UndefinedField, place, path, offset: 0, wanted: Wanted::KnownField, got: Got::Nothing }
     }
 }
 

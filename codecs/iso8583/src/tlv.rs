@@ -1,6 +1,8 @@
 //! BER-TLV data objects as EMV uses them (EMV Book 3 annex B, ISO/IEC 8825-1): tags of up to 4
 //! bytes, definite lengths of up to 4 length bytes, bounded nesting. Every step consumes at least
-//! one byte or ends, so no input can make it loop.
+//! one byte or closes a template, so no input can make it loop, and time grows with its length.
+
+use std::collections::BTreeSet;
 
 use nom::bytes::complete::take;
 use nom::error::Error;
@@ -14,16 +16,16 @@ pub const DEEPEST: usize = 4;
 /// Most bytes of a tag. EMV uses up to 2, private ones 3.
 const LONGEST_TAG: usize = 4;
 
-/// One data object. `offset` is where its tag starts, from the start of what is iterated.
+/// One data object.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Tlv<'a> {
     /// Tag bytes.
     pub tag: &'a [u8],
     /// Value bytes.
     pub value: &'a [u8],
-    /// Start of the tag.
+    /// Start of the tag, from the start of what is iterated or walked.
     pub offset: usize,
-    /// Start of the value.
+    /// Start of the value, from the same start.
     pub value_offset: usize,
 }
 
@@ -33,7 +35,7 @@ impl<'a> Tlv<'a> {
         self.tag.first().is_some_and(|first| first & 0x20 != 0)
     }
 
-    /// The objects inside a constructed one.
+    /// The objects inside a constructed one; their offsets count from the start of its value.
     pub fn children(&self) -> Tlvs<'a> {
         if self.is_constructed() { Tlvs::new(self.value) } else { Tlvs::new(&[]) }
     }
@@ -52,15 +54,8 @@ impl<'a> Tlv<'a> {
     /// Whether the tag of this object, or of one inside it, is what `wanted` says. `true` also where
     /// the inside is broken or nested too deep to tell: made to keep things back.
     pub fn is_or_contains(&self, wanted: impl Fn(&[u8]) -> bool) -> bool {
-        self.is_or_contains_within(&wanted, DEEPEST)
-    }
-
-    fn is_or_contains_within(&self, wanted: &dyn Fn(&[u8]) -> bool, depth: usize) -> bool {
-        let inside = |child: Result<Tlv<'_>, TlvError>| match (child, depth.checked_sub(1)) {
-            (Ok(child), Some(depth)) => child.is_or_contains_within(wanted, depth),
-            _ => true,
-        };
-        wanted(self.tag) || self.children().any(inside)
+        let inside = if self.is_constructed() { self.value } else { &[] };
+        wanted(self.tag) || walk(inside).any(|object| object.map_or(true, |(_, object)| wanted(object.tag)))
     }
 }
 
@@ -92,18 +87,46 @@ pub enum TlvWriteError {
     TooLong,
 }
 
-/// Iterates over data objects; ends after the first error. Zero bytes between objects are filler
-/// (EMV Book 3 annex B1).
+/// Which bytes between objects mean nothing and are passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Filler {
+    /// None: every byte belongs to an object, and `00` is a tag.
+    None,
+    /// `00`, as EMV says (Book 3 annex B1).
+    #[default]
+    Zeros,
+    /// `00` and `FF`, as some cards' files have them (ISO/IEC 7816-4). A private tag that begins
+    /// with `FF` cannot be told from filler then.
+    ZerosAndOnes,
+}
+
+impl Filler {
+    fn is(self, byte: u8) -> bool {
+        match self {
+            Self::None => false,
+            Self::Zeros => byte == 0x00,
+            Self::ZerosAndOnes => matches!(byte, 0x00 | 0xFF),
+        }
+    }
+}
+
+/// Iterates over data objects without looking into them; ends after the first error.
 #[derive(Debug, Clone)]
 pub struct Tlvs<'a> {
     whole: &'a [u8],
     at: usize,
+    filler: Filler,
 }
 
 impl<'a> Tlvs<'a> {
-    /// Over the objects of `bytes`.
+    /// Over the objects of `bytes`, with zeros for filler as in EMV.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { whole: bytes, at: 0 }
+        Self::with_filler(bytes, Filler::default())
+    }
+
+    /// Over the objects of `bytes`, with this filler.
+    pub fn with_filler(bytes: &'a [u8], filler: Filler) -> Self {
+        Self { whole: bytes, at: 0, filler }
     }
 }
 
@@ -111,57 +134,86 @@ impl<'a> Iterator for Tlvs<'a> {
     type Item = Result<Tlv<'a>, TlvError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.whole.get(self.at..)?;
-        let filler = rest.iter().take_while(|byte| **byte == 0).count();
-        let start = self.at + filler;
-        let rest = self.whole.get(start..).filter(|rest| !rest.is_empty());
-        let Some(rest) = rest else {
-            self.at = self.whole.len();
-            return None;
-        };
-        match object(rest, start) {
-            Ok((tlv, next)) => {
-                self.at = next;
-                Some(Ok(tlv))
+        let read = next_object(self.whole, self.at, self.whole.len(), self.filler).transpose()?;
+        self.at = read.map_or(self.whole.len(), |(_, next)| next);
+        Some(read.map(|(object, _)| object))
+    }
+}
+
+/// Every object of `bytes` with its depth, from 0, a constructed one before those inside it; ends
+/// after the first error. Offsets count from the start of `bytes`.
+pub fn walk(bytes: &[u8]) -> Walk<'_> {
+    Walk { whole: bytes, at: 0, open: Vec::new() }
+}
+
+/// See [`walk`].
+#[derive(Debug, Clone)]
+pub struct Walk<'a> {
+    whole: &'a [u8],
+    at: usize,
+    /// Where the constructed objects end that we are in, outermost first; at most [`DEEPEST`].
+    open: Vec<usize>,
+}
+
+impl<'a> Walk<'a> {
+    /// Reads on; an error is made by the caller into the end of the walk.
+    fn step(&mut self) -> Result<Option<(usize, Tlv<'a>)>, TlvError> {
+        loop {
+            let depth = self.open.len();
+            let end = self.open.last().copied().unwrap_or(self.whole.len());
+            let Some((object, next)) = next_object(self.whole, self.at, end, Filler::Zeros)? else {
+                self.at = end;
+                match self.open.pop() {
+                    Some(_) => continue,
+                    None => return Ok(None),
+                }
+            };
+            self.at = next;
+            if object.is_constructed() {
+                if depth == DEEPEST {
+                    return Err(TlvError { kind: Kind::TlvTooDeep, offset: object.offset });
+                }
+                self.at = object.value_offset;
+                self.open.push(next);
             }
-            Err(error) => {
-                self.at = self.whole.len();
-                Some(Err(error))
-            }
+            return Ok(Some((depth, object)));
         }
     }
 }
 
-/// The first object with this tag, at the top or inside constructed objects. Broken objects end
-/// the search.
-pub fn find<'a>(bytes: &'a [u8], tag: &[u8]) -> Option<&'a [u8]> {
-    find_within(bytes, tag, DEEPEST)
+impl<'a> Iterator for Walk<'a> {
+    type Item = Result<(usize, Tlv<'a>), TlvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let step = self.step();
+        if step.is_err() {
+            self.at = self.whole.len();
+            self.open.clear();
+        }
+        step.transpose()
+    }
 }
 
-fn find_within<'a>(bytes: &'a [u8], tag: &[u8], depth: usize) -> Option<&'a [u8]> {
-    Tlvs::new(bytes).map_while(Result::ok).find_map(|tlv| {
-        if tlv.tag == tag {
-            return Some(tlv.value);
-        }
-        tlv.is_constructed().then(|| find_within(tlv.value, tag, depth.checked_sub(1)?)).flatten()
-    })
+/// The first object with this tag, at the top or inside constructed objects. A broken object ends
+/// the search.
+pub fn find<'a>(bytes: &'a [u8], tag: &[u8]) -> Option<&'a [u8]> {
+    walk(bytes).map_while(Result::ok).find(|(_, object)| object.tag == tag).map(|(_, object)| object.value)
+}
+
+/// The first object at the top whose tag stood there before. EMV allows each tag once a template
+/// (Book 3 annex B1); most readers take the first or the last of two, and not all the same. A broken
+/// object ends the search.
+pub fn first_duplicate(bytes: &[u8]) -> Option<Tlv<'_>> {
+    let mut seen = BTreeSet::new();
+    Tlvs::new(bytes).map_while(Result::ok).find(|object| !seen.insert(object.tag))
 }
 
 /// Checks that `bytes` are well-formed objects, constructed ones included.
+///
+/// # Errors
+/// The first faulty part.
 pub fn check(bytes: &[u8]) -> Result<(), TlvError> {
-    check_within(bytes, 0, DEEPEST)
-}
-
-fn check_within(bytes: &[u8], base: usize, depth: usize) -> Result<(), TlvError> {
-    for tlv in Tlvs::new(bytes) {
-        let tlv = tlv.map_err(|error| TlvError { offset: base + error.offset, ..error })?;
-        if tlv.is_constructed() {
-            let start = base + tlv.value_offset;
-            let depth = depth.checked_sub(1).ok_or(TlvError { kind: Kind::TlvTooDeep, offset: base + tlv.offset })?;
-            check_within(tlv.value, start, depth)?;
-        }
-    }
-    Ok(())
+    walk(bytes).try_for_each(|object| object.map(|_| ()))
 }
 
 /// Appends one object: the shortest definite length.
@@ -185,6 +237,17 @@ pub fn write(tag: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(), TlvWrite
     Ok(())
 }
 
+/// The first object of `whole[at..end]` behind filler, and where the next one starts; `None` where
+/// there is only filler.
+fn next_object(whole: &[u8], at: usize, end: usize, filler: Filler) -> Result<Option<(Tlv<'_>, usize)>, TlvError> {
+    let rest = whole.get(at..end).unwrap_or_default();
+    let start = at + rest.iter().take_while(|byte| filler.is(**byte)).count();
+    match whole.get(start..end) {
+        None | Some([]) => Ok(None),
+        Some(rest) => object(rest, start).map(Some),
+    }
+}
+
 /// Reads the object at the start of `input`, which stands at `start`; also where the next one does.
 fn object(input: &[u8], start: usize) -> Result<(Tlv<'_>, usize), TlvError> {
     let fail = |kind, rest: &[u8]| TlvError { kind, offset: start + input.len() - rest.len() };
@@ -196,10 +259,13 @@ fn object(input: &[u8], start: usize) -> Result<(Tlv<'_>, usize), TlvError> {
     Ok((Tlv { tag, value, offset: start, value_offset }, value_offset + value.len()))
 }
 
-/// A tag goes on while bit 8 of its further bytes is set, if bits 1 to 5 of the first are all set.
-fn parse_tag(input: &[u8]) -> IResult<&[u8], &[u8]> {
+/// The tag at the start of `input`, and what follows. A tag goes on while bit 8 of its further
+/// bytes is set, if bits 1 to 5 of the first are all set.
+pub(crate) fn parse_tag(input: &[u8]) -> IResult<&[u8], &[u8]> {
     let more = input.first().is_some_and(|first| first & 0x1F == 0x1F);
-    let further = if more { input.iter().skip(1).take_while(|byte| **byte & 0x80 != 0).count() + 1 } else { 0 };
+    // One byte more than may be is enough to tell that a tag does not end.
+    let going_on = |input: &[u8]| input.iter().skip(1).take(LONGEST_TAG).take_while(|byte| **byte & 0x80 != 0).count();
+    let further = if more { going_on(input) + 1 } else { 0 };
     if further >= LONGEST_TAG {
         return Err(nom::Err::Error(Error::new(input, nom::error::ErrorKind::TooLarge)));
     }
@@ -260,6 +326,47 @@ mod tests {
         let bytes = hex::decode("70099F2701805A03476173").unwrap();
         assert!(Tlvs::new(&bytes).next().unwrap().unwrap().holds_card_data());
         assert_eq!(find(&bytes, &[0x9F, 0x27]), Some([0x80].as_slice()));
+    }
+
+    #[test]
+    fn a_template_that_cannot_be_looked_into_is_kept_back() {
+        for hex in ["70029F27", "7004700282FF", "700A7008700670047002E000", "DF7F0100"] {
+            let bytes = hex::decode(hex).unwrap();
+            assert!(Tlvs::new(&bytes).next().unwrap().unwrap().holds_card_data(), "{hex}");
+        }
+        assert!(!Tlvs::new(&[0x70, 3, 0x9C, 1, 0]).next().unwrap().unwrap().holds_card_data());
+    }
+
+    #[test]
+    fn what_is_filler_is_an_option() {
+        let bytes = hex::decode("00FF9F270180FF00").unwrap();
+        let read =
+            |filler| Tlvs::with_filler(&bytes, filler).map(|object| object.map(|object| object.tag_hex())).collect::<Vec<_>>();
+        assert_eq!(read(Filler::ZerosAndOnes), [Ok("9F27".to_owned())]);
+        let private = [Ok("FF9F27".to_owned()), Err(TlvError { kind: Kind::TlvTruncatedLength, offset: 8 })];
+        assert_eq!(read(Filler::Zeros), private);
+        let bytes = hex::decode("0000820101").unwrap();
+        let tags: Vec<_> = Tlvs::with_filler(&bytes, Filler::None).map(|object| object.unwrap().tag_hex()).collect();
+        assert_eq!(tags, ["00", "82"]);
+    }
+
+    #[test]
+    fn a_walk_goes_into_templates_and_out_again() {
+        let bytes = hex::decode("7008820118E1039A0126008A023030").unwrap();
+        let walked: Vec<_> = walk(&bytes).map(|o| o.map(|(depth, o)| (depth, o.tag_hex(), o.offset)).unwrap()).collect();
+        let wanted = [(0, "70", 0), (1, "82", 2), (1, "E1", 5), (2, "9A", 7), (0, "8A", 11)];
+        assert_eq!(walked, wanted.map(|(depth, tag, offset)| (depth, tag.to_owned(), offset)));
+        let bytes = hex::decode("70059A030102038201").unwrap();
+        assert_eq!(walk(&bytes).last(), Some(Err(TlvError { kind: Kind::TlvValueOverrun, offset: 9 })));
+        let bytes = hex::decode("70039A0301020382010000").unwrap();
+        assert_eq!(walk(&bytes).last(), Some(Err(TlvError { kind: Kind::TlvValueOverrun, offset: 4 })), "past its template");
+    }
+
+    #[test]
+    fn a_tag_that_stands_twice_is_found() {
+        let bytes = hex::decode("8201189A03260715820119").unwrap();
+        assert_eq!(first_duplicate(&bytes).map(|object| object.offset), Some(8));
+        assert_eq!(first_duplicate(&bytes[..8]), None);
     }
 
     #[test]

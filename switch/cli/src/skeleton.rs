@@ -133,6 +133,9 @@ listen = "{pos}"
 acquirer = "ACQ1"
 mac = "required"
 max_in_flight = 512
+# Messages have a 2-byte length in front unless another framing is named here or at a link: ascii4, bcd2,
+# nac (with a TPDU), vap, base24, ... or a table of what differs from one. See docs/iso8583/framing.md.
+# framing = "nac"
 
 # A party that instructs credit transfers.
 [[listener]]

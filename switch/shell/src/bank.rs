@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use dialects::pacs;
-use engine::{ConnId, Event, Sent};
-use iso8583::write_frame;
+use engine::{Event, Sent};
 use payments::outgoing::{Incoming, Outgoing, TransferResponse};
 use payments::{Mono, Request, Text};
 
 use crate::config::LinkConfig;
+use crate::framed;
 use crate::link;
 use crate::listener::Then;
 use crate::peers::{Conn, LinkState, Shared};
 use crate::socket::{OutKind, Outbound, Report};
 
 /// A request from an instructing party.
-pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, from: ConnId, frame: &[u8]) -> Then {
+pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, frame: &[u8]) -> Then {
     let Some(dialect) = conn.listener.pacs.as_ref() else { return Then::Close("not a bank link") };
     let decoded = match dialect.decode_request(frame, conn.listener.acquirer) {
         Ok(decoded) => decoded,
@@ -28,7 +28,7 @@ pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, from: Con
     };
     let Some(shard) = shard else { return Then::Close("no shard") };
     metrics::counter!("switchyard_requests_total", "listener" => conn.listener.name.to_string()).increment(1);
-    let event = Event::Request { from, link: conn.listener.name, request: decoded.request, carried: None };
+    let event = Event::Request { from: conn.id, link: conn.listener.name, request: decoded.request, carried: None };
     match shard.events.send(event).await {
         Ok(()) => Then::Continue,
         Err(_) => Then::Close("the engine is gone"),
@@ -41,10 +41,10 @@ async fn reject(shared: &Shared, conn: &Conn, dialect: &pacs::Link, refusal: &pa
     let Some(transfer) = refusal.answer.as_deref() else { return Then::Close("a message that cannot be answered") };
     let id = Text::new(&uuid::Uuid::now_v7().simple().to_string()).unwrap_or_default();
     match dialect.encode_rejection(transfer, &id, shared.clock.now().wall) {
-        Ok(bytes) => put(conn, &bytes).await,
+        Ok(bytes) => conn.put(&bytes).await,
         Err(error) => tracing::error!(%error, "a rejection cannot be built"),
     }
-    conn.room.add_permits(1);
+    conn.answered(&shared.conns);
     Then::Continue
 }
 
@@ -52,19 +52,8 @@ async fn reject(shared: &Shared, conn: &Conn, dialect: &pacs::Link, refusal: &pa
 pub(crate) async fn reply(conn: &Conn, response: &TransferResponse) {
     let Some(dialect) = conn.listener.pacs.as_ref() else { return };
     match dialect.encode_response(response) {
-        Ok(bytes) => put(conn, &bytes).await,
+        Ok(bytes) => conn.put(&bytes).await,
         Err(error) => tracing::error!(%error, "a status report cannot be built"),
-    }
-}
-
-async fn put(conn: &Conn, bytes: &[u8]) {
-    let mut frame = bytes::BytesMut::with_capacity(bytes.len() + 4);
-    if let Err(error) = write_frame(bytes, conn.listener.framing(), &mut frame) {
-        return tracing::error!(%error, "an answer cannot be framed");
-    }
-    let message = Outbound { frame: frame.to_vec(), by: None, report: None, kind: OutKind::Reply };
-    if conn.out.send(message).await.is_err() {
-        metrics::counter!("switchyard_replies_undeliverable_total").increment(1);
     }
 }
 
@@ -89,9 +78,7 @@ fn frame(link: &LinkConfig, message: &Outgoing) -> Option<Vec<u8>> {
         _ => return None,
     };
     let bytes = bytes.map_err(|error| tracing::error!(%error, "a bank message cannot be built")).ok()?;
-    let mut frame = bytes::BytesMut::with_capacity(bytes.len() + 4);
-    write_frame(&bytes, link.framing(), &mut frame).ok()?;
-    Some(frame.to_vec())
+    framed::frame(&link.framing, link.framing.header().bytes(), &bytes)
 }
 
 /// A message from a bank.

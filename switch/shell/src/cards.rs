@@ -5,23 +5,23 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use dialects::iso87::{Binding, Body, CardSecrets, Inbound, ReceivedMac};
-use engine::{ConnId, Event, Secrets, Sent, UnsealReason};
+use engine::{Event, Secrets, Sent, UnsealReason};
 use hsm::KeyName;
 use iso8583::Message;
-use iso8583::{Framing, write_frame};
 use payments::outgoing::{Incoming, Outgoing, Response};
 use payments::{InstitutionId, MerchantId, Mono, Request, ResponseCode, TerminalId};
 use vault::{Reason, Sealer};
 
 use crate::config::{LinkConfig, Mac};
 use crate::faults::{self, Point};
+use crate::framed;
 use crate::link;
 use crate::listener::Then;
 use crate::peers::{Conn, LinkState, Shared};
 use crate::socket::{OutKind, Outbound, Report};
 
 /// A request from a terminal or acquirer.
-pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, from: ConnId, frame: Bytes) -> Then {
+pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, frame: Bytes) -> Then {
     let config = shared.config();
     let acquirer = conn.listener.acquirer;
     let institution = config.tables.registry.acquirers.get(&acquirer).map(|acquirer| acquirer.institution).unwrap_or_default();
@@ -45,7 +45,7 @@ pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, from: Con
     let Some((terminal, merchant)) = parties(&inbound) else {
         // 0800: nothing to verify, nothing to move.
         let Body::Network(network) = inbound.body else { return Then::Continue };
-        return hand_over(shared, conn, from, &MerchantId::default(), Request::Network(network), None).await;
+        return hand_over(shared, conn, &MerchantId::default(), Request::Network(network), None).await;
     };
     if head_institution(&inbound).is_some_and(|theirs| theirs != institution) {
         // DE32 belongs to the identity of the link, or the message has no effect.
@@ -91,7 +91,7 @@ pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, from: Con
             }
         }
     };
-    hand_over(shared, conn, from, &merchant, request, secrets).await
+    hand_over(shared, conn, &merchant, request, secrets).await
 }
 
 /// DE41 and DE42 of what is not network management.
@@ -117,7 +117,6 @@ fn head_institution(inbound: &Inbound) -> Option<InstitutionId> {
 async fn hand_over(
     shared: &Arc<Shared>,
     conn: &Conn,
-    from: ConnId,
     merchant: &MerchantId,
     request: Request,
     secrets: Option<CardSecrets>,
@@ -125,7 +124,7 @@ async fn hand_over(
     let Some(shard) = shared.shard_of(&conn.listener.acquirer, merchant) else { return Then::Close("no shard") };
     let carried = secrets.map(|secrets| shared.keep.put(secrets));
     metrics::counter!("switchyard_requests_total", "listener" => conn.listener.name.to_string()).increment(1);
-    let event = Event::Request { from, link: conn.listener.name, request, carried };
+    let event = Event::Request { from: conn.id, link: conn.listener.name, request, carried };
     match shard.events.send(event).await {
         Ok(()) => Then::Continue,
         Err(_) => Then::Close("the engine is gone"),
@@ -148,21 +147,10 @@ async fn verify(shared: &Shared, key: &str, mac: Option<&ReceivedMac>) -> Option
 /// A refusal before the engine sees the request. It carries no MAC: the peer has not shown who it is.
 async fn refuse(shared: &Shared, conn: &Conn, answer: &Message) {
     match shared.iso87.spec().encode(answer) {
-        Ok(bytes) => put(conn, &bytes, conn.listener.framing()).await,
+        Ok(bytes) => conn.put(&bytes).await,
         Err(error) => tracing::error!(%error, "a refusal cannot be written"),
     }
-    conn.room.add_permits(1);
-}
-
-async fn put(conn: &Conn, bytes: &[u8], framing: Framing) {
-    let mut frame = bytes::BytesMut::with_capacity(bytes.len() + 4);
-    if let Err(error) = write_frame(bytes, framing, &mut frame) {
-        return tracing::error!(%error, "an answer cannot be framed");
-    }
-    let message = Outbound { frame: frame.to_vec(), by: None, report: None, kind: OutKind::Reply };
-    if conn.out.send(message).await.is_err() {
-        metrics::counter!("switchyard_replies_undeliverable_total").increment(1);
-    }
+    conn.answered(&shared.conns);
 }
 
 /// An answer of the engine to a terminal.
@@ -180,7 +168,7 @@ pub(crate) async fn reply(shared: &Shared, conn: &Conn, response: &Response) {
         _ => None,
     };
     match write(shared, &message, key.as_ref().map(|key| key.as_str())).await {
-        Some(bytes) => put(conn, &bytes, conn.listener.framing()).await,
+        Some(bytes) => conn.put(&bytes).await,
         None => tracing::error!("an answer was not sent: its MAC cannot be made"),
     }
 }
@@ -261,9 +249,7 @@ async fn frame(shared: &Shared, link: &LinkConfig, message: &Outgoing, secrets: 
     // Network management carries no MAC.
     let key = (!matches!(message, Outgoing::Network(_)) && link.mac == Mac::Required).then_some(link.mac_key.as_str());
     let bytes = write(shared, &built, key).await?;
-    let mut frame = bytes::BytesMut::with_capacity(bytes.len() + 4);
-    write_frame(&bytes, link.framing(), &mut frame).ok()?;
-    Some(frame.to_vec())
+    framed::frame(&link.framing, link.framing.header().bytes(), &bytes)
 }
 
 /// A message from a network.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use dialects::pacs;
 use engine::Tables;
 use engine::tables::{Acquirer, Deadlines, Limits, LinkSettings, Merchant, Registry, Terminal};
-use iso8583::{Framing, HeaderLength};
+use iso8583::Framing;
 use payments::{AcquirerId, LinkId, Text};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -132,8 +132,8 @@ pub struct ListenerConfig {
     pub acquirer: AcquirerId,
     /// MAC.
     pub mac: Mac,
-    /// Longest frame taken, bytes.
-    pub cap: usize,
+    /// Where one message ends and the next begins, and the longest that is taken.
+    pub framing: Framing,
     /// Connections at once.
     pub max_connections: usize,
     /// Requests in flight per connection; past it nothing more is read.
@@ -159,8 +159,8 @@ pub struct LinkConfig {
     pub mac: Mac,
     /// Name of the MAC key.
     pub mac_key: Text<48>,
-    /// Longest frame taken, bytes.
-    pub cap: usize,
+    /// Where one message ends and the next begins, and the longest that is taken.
+    pub framing: Framing,
     /// A connection must stand within this.
     pub connect_within: Duration,
     /// Bank dialect.
@@ -186,26 +186,6 @@ impl Config {
         let names = self.links.keys().chain(new.links.keys());
         names.into_iter().find(|name| self.links.get(*name) != new.links.get(*name)).map(|name| format!("[link.{name}]"))
     }
-}
-
-impl ListenerConfig {
-    pub(crate) fn framing(&self) -> Framing {
-        framing(self.protocol, self.cap)
-    }
-}
-
-impl LinkConfig {
-    pub(crate) fn framing(&self) -> Framing {
-        framing(self.protocol, self.cap)
-    }
-}
-
-fn framing(protocol: Protocol, cap: usize) -> Framing {
-    let header = match protocol {
-        Protocol::Iso87Ascii => HeaderLength::Two,
-        Protocol::Iso20022 => HeaderLength::Four,
-    };
-    Framing { header, cap }
 }
 
 // The files as written.
@@ -263,6 +243,10 @@ struct ListenerFile {
     acquirer: AcquirerId,
     #[serde(default)]
     mac: Mac,
+    /// A preset's name or a table; what the protocol usually has when it is left out.
+    #[serde(default)]
+    framing: Option<Framing>,
+    /// The longest message, bytes.
     #[serde(default)]
     cap: Option<usize>,
     #[serde(default = "many")]
@@ -288,6 +272,10 @@ struct LinkFile {
     mac: Mac,
     #[serde(default)]
     mac_key: Text<48>,
+    /// A preset's name or a table; what the protocol usually has when it is left out.
+    #[serde(default)]
+    framing: Option<Framing>,
+    /// The longest message, bytes.
     #[serde(default)]
     cap: Option<usize>,
     #[serde(default = "five")]
@@ -405,14 +393,14 @@ impl Config {
                 return Err(wrong("sockets must be 1 to 16"));
             }
             settings.insert(name, link.rules);
-            let cap = checked_cap(link.cap, link.protocol).ok_or_else(|| wrong("cap must be 64 to 1048576 bytes"))?;
+            let framing = framing(link.framing, link.cap, link.protocol).ok_or_else(|| wrong(CAP))?;
             let checked = LinkConfig {
                 protocol: link.protocol,
                 connect: link.connect,
                 sockets: link.sockets,
                 mac: link.mac,
                 mac_key: link.mac_key,
-                cap,
+                framing,
                 connect_within: Duration::from_secs(link.connect_within_s),
                 pacs: link.pacs,
             };
@@ -437,14 +425,14 @@ impl Config {
             if listener.max_connections == 0 || listener.max_in_flight == 0 {
                 return Err(wrong("max_connections and max_in_flight must be at least 1"));
             }
-            let cap = checked_cap(listener.cap, listener.protocol).ok_or_else(|| wrong("cap must be 64 to 1048576 bytes"))?;
+            let framing = framing(listener.framing, listener.cap, listener.protocol).ok_or_else(|| wrong(CAP))?;
             listeners.push(Arc::new(ListenerConfig {
                 name: listener.name,
                 protocol: listener.protocol,
                 listen: listener.listen.clone(),
                 acquirer: listener.acquirer,
                 mac: listener.mac,
-                cap,
+                framing,
                 max_connections: listener.max_connections,
                 max_in_flight: listener.max_in_flight,
                 frame_within: Duration::from_secs(listener.frame_within_s),
@@ -482,12 +470,16 @@ impl Config {
     }
 }
 
-fn checked_cap(cap: Option<usize>, protocol: Protocol) -> Option<usize> {
-    let default = match protocol {
-        Protocol::Iso87Ascii => Framing::CARD.cap,
-        Protocol::Iso20022 => Framing::BANK.cap,
+const CAP: &str = "cap must be 64 to 1048576 bytes";
+
+/// The framing of a link; none when its cap is out of bounds.
+fn framing(written: Option<Framing>, cap: Option<usize>, protocol: Protocol) -> Option<Framing> {
+    let usual = match protocol {
+        Protocol::Iso87Ascii => Framing::CARD,
+        Protocol::Iso20022 => Framing::BANK,
     };
-    Some(cap.unwrap_or(default)).filter(|cap| (64..=1_048_576).contains(cap))
+    let cap = Some(cap.unwrap_or(usual.cap())).filter(|cap| (64..=1_048_576).contains(cap))?;
+    Some(written.unwrap_or(usual).with_cap(cap))
 }
 
 fn check_registry(file: RegistryFile, path: &Path, text: &str) -> Result<Registry, ConfigError> {
@@ -610,6 +602,15 @@ links = ["net"]
         let config = load(NODE, REGISTRY, ROUTES).unwrap();
         assert_eq!(config.listeners.len(), 1);
         assert_eq!(config.tables.links.len(), 1);
+        assert_eq!(config.listeners.first().map(|listener| listener.framing), Some(Framing::CARD));
+    }
+
+    #[test]
+    fn a_link_may_have_another_framing_and_cap() {
+        let node = format!("{NODE}framing = {{ preset = \"nac\", header = \"6000010000\" }}\ncap = 1000\n");
+        let config = load(&node, REGISTRY, ROUTES).unwrap();
+        let framing = config.links.values().next().unwrap().framing;
+        assert_eq!((framing.header().bytes(), framing.cap()), (b"\x60\0\x01\0\0".as_slice(), 1000));
     }
 
     #[test]
@@ -620,6 +621,9 @@ links = ["net"]
         let error = load(NODE, REGISTRY, &ROUTES.replace("\"net\"", "\"elsewhere\"")).unwrap_err();
         assert!(error.to_string().contains("add [link.elsewhere]"), "{error}");
         assert_eq!(error.line, Some(6));
+        let error = load(&format!("{NODE}framing = \"nack\"\n"), REGISTRY, ROUTES).unwrap_err();
+        assert_eq!(error.line, Some(16));
+        assert!(error.what.contains("\"nack\" is not known; there are \"binary2\""), "{error}");
         let error = load(NODE, &REGISTRY.replace("ACQ1", "ACQ2"), ROUTES).unwrap_err();
         assert!(error.what.contains("[[acquirer]]"), "{error}");
     }

@@ -18,6 +18,7 @@ mod carried;
 mod clock;
 pub mod config;
 pub mod faults;
+mod framed;
 mod link;
 mod listener;
 mod node;

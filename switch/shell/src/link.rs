@@ -4,18 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use engine::{Event, LinkEvent, StanBlock};
-use iso8583::split_frame;
+use futures_util::StreamExt;
 use payments::outgoing::Incoming;
 use payments::{LinkId, Stan};
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio_util::codec::FramedRead;
 
 use crate::config::{LinkConfig, Protocol};
+use crate::framed::{self, Frames, Unread};
 use crate::peers::{LinkState, Shared};
-use crate::socket;
+use crate::socket::{self, OutKind, Outbound};
 use crate::{bank, cards};
 
 /// Messages that may wait for one socket.
@@ -51,38 +51,38 @@ async fn serve(shared: &Arc<Shared>, state: &Arc<LinkState>, config: &LinkConfig
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let (mut reading, writing) = stream.into_split();
+    let (reading, writing) = stream.into_split();
     let (queue, ready) = mpsc::channel(QUEUE);
     let writer = tokio::spawn(socket::write_all(writing, ready, shared.clock, WRITE_WITHIN));
     let gone = queue.clone();
     if state.add(id, queue) {
         announce(shared, state.name, true).await;
     }
-    let framing = config.framing();
-    let mut buffer = BytesMut::with_capacity(4096);
-    'reading: loop {
-        let read = tokio::select! {
-            read = reading.read_buf(&mut buffer) => read,
+    let mut frames = FramedRead::new(reading, Frames(config.framing));
+    loop {
+        let frame = tokio::select! {
+            frame = frames.next() => frame,
             () = state.reconnect.notified() => break,
             // Nothing can be written any more: messages must not be given to this socket.
             () = gone.closed() => break,
         };
-        match read {
-            Ok(0) | Err(_) => break,
-            Ok(_) => {}
-        }
-        loop {
-            match split_frame(&mut buffer, framing) {
-                Ok(Some(frame)) => match config.protocol {
-                    Protocol::Iso87Ascii => cards::receive_answer(shared, state, config, frame).await,
-                    Protocol::Iso20022 => bank::receive_answer(shared, state, config, &frame).await,
-                },
-                Ok(None) => break,
-                Err(error) => {
-                    tracing::warn!(link = state.name.as_str(), %error, "the stream cannot be read on");
-                    break 'reading;
+        match frame {
+            Some(Ok(frame)) if frame.message.is_empty() => {
+                // The framing delivers these, so that the peer hears that we are alive.
+                let alive = Outbound::unwatched(framed::keep_alive(&config.framing), OutKind::Other);
+                if gone.send(alive).await.is_err() {
+                    break;
                 }
             }
+            Some(Ok(frame)) => match config.protocol {
+                Protocol::Iso87Ascii => cards::receive_answer(shared, state, config, frame.message).await,
+                Protocol::Iso20022 => bank::receive_answer(shared, state, config, &frame.message).await,
+            },
+            Some(Err(Unread::Frame(error))) => {
+                tracing::warn!(link = state.name.as_str(), %error, "the stream cannot be read on");
+                break;
+            }
+            Some(Err(Unread::Socket(_))) | None => break,
         }
     }
     if state.remove(id) {

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
-use iso8583::split_frame;
+use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -11,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::config::{ListenerConfig, Protocol};
 use crate::peers::{Conn, Shared};
-use crate::socket;
-use crate::{bank, cards};
+use crate::socket::{self, OutKind, Outbound};
+use crate::{bank, cards, framed};
 
 /// Answers that may wait for one connection.
 const QUEUE: usize = 256;
@@ -56,9 +55,8 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, config: Arc<ListenerConfi
     let (out, ready) = mpsc::channel(QUEUE);
     let writer = tokio::spawn(socket::write_all(writing, ready, shared.clock, config.frame_within));
     let room = Arc::new(Semaphore::new(config.max_in_flight));
-    let conn = Conn { out, listener: Arc::clone(&config), room };
-    let id = shared.conns.add(conn.clone());
-    let framing = config.framing();
+    let conn = shared.conns.add(|id| Conn { id, header: Bytes::new(), out, listener: Arc::clone(&config), room });
+    let framing = config.framing;
     let mut buffer = BytesMut::with_capacity(1024);
     let unread = "does not take its answers";
     // When the frame began that is not whole yet.
@@ -72,18 +70,30 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, config: Arc<ListenerConfi
             () = conn.out.closed() => break unread,
         };
         match read {
-            Ok(Ok(0)) => break "closed by the peer",
+            Ok(Ok(0)) if buffer.is_empty() => break "closed by the peer",
+            Ok(Ok(0)) => break "closed inside a frame",
             Ok(Ok(_)) => {}
             Ok(Err(_)) => break "lost",
             Err(_) => break "too slow or idle",
         }
         loop {
-            let frame = match split_frame(&mut buffer, framing) {
+            let frame = match framing.split(&mut buffer) {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
-                Err(_) => break 'reading "a frame longer than the cap",
+                Err(error) => {
+                    tracing::info!(listener = config.name.as_str(), %error, "the stream cannot be read on");
+                    break 'reading error.kind();
+                }
             };
             begun = None;
+            if frame.message.is_empty() {
+                // The framing delivers these, so that the peer hears that we are alive.
+                let alive = Outbound::unwatched(framed::keep_alive(&framing), OutKind::Other);
+                match conn.out.send(alive).await {
+                    Ok(()) => continue,
+                    Err(_) => break 'reading unread,
+                }
+            }
             // Back-pressure: with too much in flight nothing more is read.
             let room = tokio::select! {
                 room = conn.room.acquire() => room,
@@ -93,11 +103,15 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, config: Arc<ListenerConfi
                 Ok(permit) => permit.forget(),
                 Err(_) => break 'reading "closed",
             }
+            let header = framing.header().answer(&frame.header);
+            let back = (!header.is_empty()).then(|| shared.conns.add(|id| Conn { id, header, ..conn.clone() }));
+            let back = back.as_ref().unwrap_or(&conn);
             let then = match config.protocol {
-                Protocol::Iso87Ascii => cards::receive_request(&shared, &conn, id, frame).await,
-                Protocol::Iso20022 => bank::receive_request(&shared, &conn, id, &frame).await,
+                Protocol::Iso87Ascii => cards::receive_request(&shared, back, frame.message).await,
+                Protocol::Iso20022 => bank::receive_request(&shared, back, &frame.message).await,
             };
             if let Then::Close(why) = then {
+                shared.conns.remove(back.id);
                 break 'reading why;
             }
         }
@@ -107,7 +121,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, config: Arc<ListenerConfi
             buffer = BytesMut::with_capacity(1024);
         }
     };
-    shared.conns.remove(id);
+    shared.conns.remove(conn.id);
     drop(conn);
     metrics::counter!("switchyard_connections_closed_total", "why" => why).increment(1);
     metrics::gauge!("switchyard_connections", "listener" => config.name.to_string()).decrement(1);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use bytes::Bytes;
 use dialects::iso87::Iso87;
 use engine::{ConnId, Event};
 use hsm::Hsm;
@@ -14,7 +15,8 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::carried::Keep;
 use crate::clock::Clock;
 use crate::config::{Config, ListenerConfig};
-use crate::socket::Outbound;
+use crate::framed;
+use crate::socket::{OutKind, Outbound};
 use crate::writer::Queue;
 
 /// Shared by every task.
@@ -124,13 +126,35 @@ impl LinkState {
     }
 }
 
-/// An ingress connection as the shards see it.
+/// An ingress connection as the shards see it, or the way back of one request on it: who sends with a
+/// header (a TPDU) may speak for many terminals, so each request is answered to where it came from.
 #[derive(Clone)]
 pub(crate) struct Conn {
+    pub(crate) id: ConnId,
+    /// The fixed header of an answer; empty for the connection itself.
+    pub(crate) header: Bytes,
     pub(crate) out: mpsc::Sender<Outbound>,
     pub(crate) listener: Arc<ListenerConfig>,
     /// One permit per request that may be in flight; reading stops without.
     pub(crate) room: Arc<Semaphore>,
+}
+
+impl Conn {
+    /// Hands an answer to the connection's writer.
+    pub(crate) async fn put(&self, message: &[u8]) {
+        let Some(frame) = framed::frame(&self.listener.framing, &self.header, message) else { return };
+        if self.out.send(Outbound::unwatched(frame, OutKind::Reply)).await.is_err() {
+            metrics::counter!("switchyard_replies_undeliverable_total").increment(1);
+        }
+    }
+
+    /// A request has had its answer: there is room for another, and its way back is not needed any more.
+    pub(crate) fn answered(&self, conns: &Conns) {
+        self.room.add_permits(1);
+        if !self.header.is_empty() {
+            conns.remove(self.id);
+        }
+    }
 }
 
 /// Every ingress connection.
@@ -141,10 +165,12 @@ pub(crate) struct Conns {
 }
 
 impl Conns {
-    pub(crate) fn add(&self, conn: Conn) -> ConnId {
+    /// Adds a connection, or a way back, under an id of its own.
+    pub(crate) fn add(&self, conn: impl FnOnce(ConnId) -> Conn) -> Conn {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(id, conn);
-        ConnId(id)
+        let conn = conn(ConnId(id));
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(id, conn.clone());
+        conn
     }
 
     pub(crate) fn get(&self, id: ConnId) -> Option<Conn> {
@@ -155,7 +181,55 @@ impl Conns {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&id.0);
     }
 
+    /// Connections, without the ways back.
     pub(crate) fn len(&self) -> usize {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).len()
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.values().filter(|conn| conn.header.is_empty()).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Mac, Protocol};
+
+    fn listener(framing: &str) -> ListenerConfig {
+        ListenerConfig {
+            name: LinkId::default(),
+            protocol: Protocol::Iso87Ascii,
+            listen: String::new(),
+            acquirer: AcquirerId::default(),
+            mac: Mac::None,
+            framing: iso8583::Preset::named(framing).unwrap().framing,
+            max_connections: 1,
+            max_in_flight: 2,
+            frame_within: Duration::ZERO,
+            idle: Duration::ZERO,
+            pacs: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn two_terminals_behind_one_socket_are_answered_each_at_its_address() {
+        let (out, mut sent) = mpsc::channel(2);
+        let conns = Conns::default();
+        let (listener, room) = (Arc::new(listener("nac")), Arc::new(Semaphore::new(0)));
+        let socket = conns.add(|id| Conn { id, header: Bytes::new(), out, listener, room });
+        let headers = [b"\x60\x00\x01\x00\x07", b"\x60\x00\x02\x00\x07"];
+        let back = headers.map(|header| conns.add(|id| Conn { id, header: Bytes::from_static(header), ..socket.clone() }));
+        assert_eq!(conns.len(), 1);
+        for (request, header) in back.iter().zip(headers).rev() {
+            let found = conns.get(request.id).unwrap();
+            found.put(b"0210").await;
+            found.answered(&conns);
+            let frame = sent.recv().await.unwrap().frame;
+            assert_eq!(frame, [b"\x00\x09", header.as_slice(), b"0210"].concat());
+            assert!(conns.get(request.id).is_none());
+        }
+        assert_eq!(socket.room.available_permits(), 2);
+        socket.answered(&conns);
+        assert!(conns.get(socket.id).is_some(), "a connection outlives its answers");
     }
 }

@@ -100,7 +100,7 @@ impl ShardTask {
                             payments::outgoing::Response::Transfer(transfer) => bank::reply(&conn, transfer).await,
                             _ => cards::reply(&shared, &conn, &response).await,
                         }
-                        conn.room.add_permits(1);
+                        conn.answered(&shared.conns);
                     });
                 }
                 Effect::Hsm { call, job, by } => self.translate(call, job, by),

@@ -26,6 +26,13 @@ pub(crate) struct Outbound {
     pub(crate) kind: OutKind,
 }
 
+impl Outbound {
+    /// What no deadline and no engine waits for.
+    pub(crate) fn unwatched(frame: Vec<u8>, kind: OutKind) -> Self {
+        Self { frame, by: None, report: None, kind }
+    }
+}
+
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutKind {

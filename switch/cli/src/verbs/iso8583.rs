@@ -107,7 +107,9 @@ fn load(name: &str) -> Result<Arc<Spec>, Exit> {
         return Err(Exit::new(DATA, format!("{name} is no file and no shipped field table ({})", shipped.join(", "))));
     }
     let text = std::fs::read_to_string(name).or_exit(IO)?;
-    Spec::from_toml(&text).map(Arc::new).map_err(|error| Exit::new(DATA, format!("{name}: {error}")))
+    let beside = Path::new(name).parent().unwrap_or(Path::new(""));
+    let extended = |file: &str| std::fs::read_to_string(beside.join(file)).ok();
+    Spec::load(name, &text, &extended).map(Arc::new).map_err(|error| Exit::new(DATA, error.to_string()))
 }
 
 fn decode(spec: &Spec, line: &str) -> Result<iso8583::Message, String> {

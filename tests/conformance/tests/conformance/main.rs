@@ -1,0 +1,3 @@
+//! The conformance groups, one module each (`./dev conformance GROUP`).
+
+mod iso8583;
