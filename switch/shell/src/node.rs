@@ -134,6 +134,7 @@ pub async fn run(node: Node) -> Result<(), NodeError> {
 
     let ended = until_the_end(&node, &shared, running.writers).await;
     tracing::info!("ended");
+    shared.hsm.close().await;
     drop(shared);
     if let Some(database) = Arc::into_inner(database)
         && let Database::Private(cluster) = database

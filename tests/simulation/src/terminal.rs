@@ -394,7 +394,8 @@ impl World {
             }
             // Refused without a trace: the other body would be the request.
             (Script::Conflict, Stage::Done) if sale.saw.as_ref().is_some_and(|saw| says_nothing(&saw.code)) => {}
-            (Script::Conflict, stage) if !sale.conflicted => {
+            // While it is taken back nothing is asked under its key.
+            (Script::Conflict, stage) if !sale.conflicted && stage != Stage::Reversing => {
                 sale.conflicted = true;
                 // Now nobody can say which of the two an answer is about: asking again would not help.
                 sale.ambiguous = stage == Stage::Asked;

@@ -71,17 +71,29 @@ pub(crate) fn run(action: Action) -> Result<(), Exit> {
         Action::Init { config } => {
             let config = Config::load(&config, 1).or_exit(CONFIG)?;
             let settings = initialize(&config)?;
-            runtime()?.block_on(async {
-                let hsm = pkcs11::open(settings).await.or_exit(UNAVAILABLE)?;
-                let kek: KeyName = config.hsm.kek.parse().or_exit(CONFIG)?;
+            let kek: KeyName = config.hsm.kek.parse().or_exit(CONFIG)?;
+            with_token(settings, async |hsm| {
                 if hsm.key(&kek).await.is_err() {
                     hsm.generate_key(&kek, KeyRole::Kek).await.or_exit(UNAVAILABLE)?;
                 }
-                list(&hsm).await
+                list(hsm).await
             })
         }
         Action::Key(action) => keys(action),
     }
+}
+
+/// Opens the token, works with it, and leaves it in order: a module that is still in use while the process
+/// ends may crash it.
+fn with_token(settings: Settings, work: impl AsyncFnOnce(&Hsm) -> Result<(), Exit>) -> Result<(), Exit> {
+    let done = runtime()?.block_on(async {
+        let hsm = pkcs11::open(settings).await.or_exit(UNAVAILABLE)?;
+        let done = work(&hsm).await;
+        hsm.close().await;
+        done
+    });
+    pkcs11::finalize();
+    done
 }
 
 /// Makes the token where it is not there yet.
@@ -106,23 +118,16 @@ fn keys(action: KeyAction) -> Result<(), Exit> {
     let directory = token::enter(&config.token_dir())?;
     let mut settings = Settings::with_pin_file(directory.user_pin_file());
     settings.module.clone_from(&config.hsm.module);
-    runtime()?.block_on(async {
-        let hsm = pkcs11::open(settings).await.or_exit(UNAVAILABLE)?;
-        let done = match action {
-            KeyAction::List { .. } => list(&hsm).await,
-            KeyAction::Generate { role, name, .. } => {
-                let info = hsm.generate_key(&name.parse().or_exit(DATA)?, parse_role(&role)?).await.or_exit(CHECK)?;
-                println!("{} {} {}", info.name, info.role.as_str(), info.kcv);
-                Ok(())
-            }
-            KeyAction::Import { .. } => import(&hsm).await,
-            KeyAction::Destroy { name, .. } => hsm.destroy_key(&name.parse().or_exit(DATA)?).await.or_exit(CHECK),
-        };
-        hsm.close().await;
-        done
-    })?;
-    pkcs11::finalize();
-    Ok(())
+    with_token(settings, async |hsm| match action {
+        KeyAction::List { .. } => list(hsm).await,
+        KeyAction::Generate { role, name, .. } => {
+            let info = hsm.generate_key(&name.parse().or_exit(DATA)?, parse_role(&role)?).await.or_exit(CHECK)?;
+            println!("{} {} {}", info.name, info.role.as_str(), info.kcv);
+            Ok(())
+        }
+        KeyAction::Import { .. } => import(hsm).await,
+        KeyAction::Destroy { name, .. } => hsm.destroy_key(&name.parse().or_exit(DATA)?).await.or_exit(CHECK),
+    })
 }
 
 async fn list(hsm: &Hsm) -> Result<(), Exit> {

@@ -9,7 +9,7 @@ use super::IN_FLIGHT;
 
 /// Requests that the switch has in flight when the counting begins: more than have to be there at the
 /// kill, since some are answered in between.
-const BUSY: usize = IN_FLIGHT + IN_FLIGHT / 4;
+const BUSY: usize = IN_FLIGHT * 7 / 4;
 
 /// What is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
