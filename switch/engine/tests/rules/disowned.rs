@@ -83,6 +83,22 @@ fn not_found_never_ends_the_reversal_of_a_late_approval() {
 }
 
 #[test]
+fn not_found_never_ends_the_reversal_of_an_approval_that_came_while_the_timeout_was_being_committed() {
+    let mut till = Till::open();
+    till.purchase(DUAL_CARD, 1_000);
+    let request = till.expect_send("0100");
+    till.hold_commits();
+    till.seconds(10);
+    till.network_approves(&request);
+    till.expect_nothing_told();
+    till.commit_all();
+    till.expect_reply("68");
+    let first = till.expect_send("0420");
+    let course = disown(&mut till, first);
+    expect_dead_after_a_life(&till, course);
+}
+
+#[test]
 fn not_found_never_ends_the_reversal_of_a_partial_approval_that_the_terminal_cannot_take() {
     let mut till = Till::open();
     till.terminal = ALL_OR_NOTHING;
@@ -92,6 +108,23 @@ fn not_found_never_ends_the_reversal_of_a_partial_approval_that_the_terminal_can
     till.expect_reply("05");
     let first = till.expect_send("0420");
     assert_eq!(approval_of(&first).as_deref(), Some(DE38));
+    let course = disown(&mut till, first);
+    expect_dead_after_a_life(&till, course);
+}
+
+#[test]
+fn not_found_never_ends_the_reversal_of_an_approval_that_came_too_late_and_without_de38() {
+    let mut till = Till::open();
+    till.purchase(DUAL_CARD, 1_000);
+    let request = till.expect_send("0100");
+    till.seconds(9);
+    till.hold_commits();
+    till.network_says(&request, "00");
+    till.seconds(3);
+    till.commit_all();
+    till.expect_reply("68");
+    let first = till.expect_send("0420");
+    assert_eq!(approval_of(&first), None);
     let course = disown(&mut till, first);
     expect_dead_after_a_life(&till, course);
 }

@@ -44,6 +44,22 @@ fn an_early_reversal_is_sent_on_once_the_life_of_its_original_has_passed() {
 }
 
 #[test]
+fn an_early_reversal_lets_go_of_an_original_that_is_answered_while_it_is_being_committed() {
+    let mut till = Till::open();
+    let sale = till.purchase(DUAL_CARD, 1_000);
+    let request = till.expect_send("0100");
+    till.hold_commits();
+    till.take_back(&sale, "0400", cents(1_000));
+    till.network_approves(&request);
+    till.expect_nothing_told();
+    till.expect_nothing_sent();
+    till.commit_all();
+    till.expect_reply("68");
+    till.expect_reply("00");
+    till.expect_send("0420");
+}
+
+#[test]
 fn a_reversal_repeated_is_answered_and_sent_once() {
     let (mut till, request, sale) = taken_back_in_flight();
     till.take_back(&sale, "0420", cents(1_000));
