@@ -111,3 +111,10 @@ fn a_completed_authorization_is_reversed_by_what_was_asked_or_by_what_was_comple
         expect_taken(&mut till, &authorization, cents(amount));
     }
 }
+
+#[test]
+fn an_authorization_that_was_not_completed_is_not_reversed_by_nothing() {
+    let (mut till, authorization) = set_aside(1_000);
+    expect_refused(&mut till, &authorization, cents(0));
+    expect_taken(&mut till, &authorization, cents(1_000));
+}
