@@ -626,7 +626,7 @@ impl Engine {
                 let code = self.timeout_code(id);
                 self.reverse_case(now, id, Cause::Late, code, out);
             }
-            (_, Body::Card(_)) if case.retries == 0 => {
+            (_, Body::Card(card)) if case.retries == 0 && card.egress.is_some() => {
                 // An approval that cannot be booked must not be told: give the money back.
                 case.retries = 1;
                 out.push(Effect::Note(Note::Alarm { what: "COMMIT B was refused; reversing", payment: None }));

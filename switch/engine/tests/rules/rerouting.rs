@@ -60,3 +60,18 @@ fn a_payment_whose_second_route_the_record_refuses_is_abandoned_durably() {
     till.seconds(120);
     till.expect_nothing_sent();
 }
+
+#[test]
+fn a_payment_whose_abandonment_the_record_refuses_is_left_to_the_next_process() {
+    let mut till = Till::open();
+    till.mute.extend([DUAL, SPARE]);
+    for fault in [Fault::None, Fault::None, REFUSED] {
+        till.store.next_commit(SHARD, fault);
+    }
+    till.purchase(DUAL_CARD, 1_000);
+    till.expect_nothing_told();
+    assert_eq!(till.alarms(), ["an outcome could not be recorded; nobody is told"]);
+    assert_eq!((till.state(), till.in_flight()), (State::Sent, 0), "it is not in flight for ever");
+    let till = till.restart();
+    assert_eq!(till.state(), State::Reversing);
+}
