@@ -34,6 +34,10 @@ pub(crate) struct CardCase {
     pub(crate) life_ends: Option<Now>,
     /// The reversal that is being committed with the outcome.
     pub(crate) owes: Option<LaneItem>,
+    /// The issuer approved it, whatever became of that: with DE38 or without, told or not.
+    pub(crate) approved: bool,
+    /// An answer that came while the reversal was being committed.
+    late: Option<CardAnswer>,
 }
 
 impl CardCase {
@@ -82,6 +86,8 @@ impl Engine {
                 accepted: None,
                 life_ends: None,
                 owes: None,
+                approved: false,
+                late: None,
             })),
         };
         if let Some(case) = self.admit(now, arrival, out) {
@@ -399,6 +405,10 @@ impl Engine {
         }
         // An answer that overtakes the report of its own request's write is an answer all the same.
         if !matches!(case.stage, Stage::Waiting | Stage::Sending) {
+            if card.owes.is_some() {
+                // Given up already: the reversal will hear of it once it is owed.
+                card.late = Some(answer);
+            }
             return;
         }
         if card.request.kind == CardKind::Balance {
@@ -411,6 +421,7 @@ impl Engine {
             // It is answered: its reversal, if one comes, overtakes nothing.
             *life = now;
         }
+        card.approved = answer.answer.outcome() != Outcome::Declined;
         match answer.answer.outcome() {
             Outcome::Declined => self.decide(now, id, Cause::Decline, answer.answer, out),
             Outcome::Partial if !takes_part => {
@@ -615,7 +626,7 @@ impl Engine {
                 let code = self.timeout_code(id);
                 self.reverse_case(now, id, Cause::Late, code, out);
             }
-            (_, Body::Card(_)) if case.retries == 0 => {
+            (_, Body::Card(card)) if case.retries == 0 && card.egress.is_some() => {
                 // An approval that cannot be booked must not be told: give the money back.
                 case.retries = 1;
                 out.push(Effect::Note(Note::Alarm { what: "COMMIT B was refused; reversing", payment: None }));
@@ -668,21 +679,23 @@ impl Engine {
         if standing.state == State::Reversing {
             let payment = facts.id;
             self.owe_reversal(now, id, record, proof);
-            self.keep_waiting_late(id, payment);
+            self.keep_waiting_late(now, id, payment, out);
         } else if standing.state == State::Enquiring {
             self.owe_enquiry(now, id, record, proof);
         }
     }
 
-    /// The answer that was not there in time may still come: it lets the reversal go early.
-    fn keep_waiting_late(&mut self, id: CaseId, payment: PaymentId) {
+    /// The answer that was not there in time may still come, or has come meanwhile: it lets the reversal go
+    /// early.
+    fn keep_waiting_late(&mut self, now: Now, id: CaseId, payment: PaymentId, out: Out<'_>) {
         let Some((_, card)) = card_of(&mut self.cases, id) else { return };
-        if let Some(egress) = card.egress.take()
-            && let Some(link) = self.links.get_mut(&egress.link)
-        {
-            link.wait(class_of(&egress.mti), egress.stan, Waiting::Late(payment));
-            // The lane holds the STAN from here on.
-            link.hand_over(egress.stan);
+        let (Some(egress), late) = (card.egress.take(), card.late.take()) else { return };
+        let Some(link) = self.links.get_mut(&egress.link) else { return };
+        link.wait(class_of(&egress.mti), egress.stan, Waiting::Late(payment));
+        // The lane holds the STAN from here on.
+        link.hand_over(egress.stan);
+        if let Some(answer) = late {
+            self.on_late_answer(now, egress.link, payment, answer, out);
         }
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Active {
     pub(crate) waits: Option<Asker>,
     /// From then on a bank that says that it never got a transfer can be believed.
     pub(crate) disowned_from: Mono,
+    /// The issuer approved it, which the record may not say: an approval that nobody was told.
+    approved: bool,
 }
 
 /// A change being committed.
@@ -78,7 +80,15 @@ const RESIDENT: usize = 8192;
 
 impl Active {
     pub(crate) fn new(record: PaymentRecord) -> Self {
-        Self { record, lanes: VecDeque::new(), busy: None, queue: VecDeque::new(), waits: None, disowned_from: Mono(0) }
+        Self {
+            record,
+            lanes: VecDeque::new(),
+            busy: None,
+            queue: VecDeque::new(),
+            waits: None,
+            disowned_from: Mono(0),
+            approved: false,
+        }
     }
 
     pub(crate) fn owes(&self) -> bool {
@@ -126,7 +136,8 @@ impl Engine {
         let Some((_, card)) = card_of(&mut self.cases, id) else { return };
         let Some(item) = card.owes.take() else { return };
         let life = card.life_ends.unwrap_or(now);
-        self.active.insert(item.payment, Active::new(record));
+        let active = Active { approved: card.approved, ..Active::new(record) };
+        self.active.insert(item.payment, active);
         self.owe(now, item, proof, life.mono, 0);
     }
 
@@ -140,7 +151,7 @@ impl Engine {
         }
         let life = self.tables.links.get(&link).map(|settings| settings.maximum_life).unwrap_or_default();
         if let Some(active) = self.active.get_mut(&payment) {
-            let approved = item.kind == LaneKind::Reversal && approved_by_issuer(&active.record);
+            let approved = item.kind == LaneKind::Reversal && (active.approved || approved_by_issuer(&active.record));
             let lane = Lane::new(item, proof, release, attempts);
             active.lanes.push_back(if approved { lane.of_approved(release.max(now.mono.after(life))) } else { lane });
             self.timer(release.max(now.mono), Timer::Lane(payment));

@@ -41,7 +41,7 @@ pub enum Proof {
 }
 
 /// That a message may leave without a trace in the record. Private field: only the two functions of
-/// this module make one, by a table with a test.
+/// this module make one, by a table; its tests stand below, and in `tests/rules`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unclaimed(());
 
@@ -68,4 +68,135 @@ pub(crate) fn unclaimed_reply(response: &Response, kind: Option<CardKind>) -> Op
 
 fn is_bare_refusal(code: ResponseCode) -> bool {
     [ResponseCode::FORMAT_ERROR, ResponseCode::UNAVAILABLE, ResponseCode::CONFLICT, ResponseCode::MALFUNCTION].contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    use payments::answer::TransferStatus;
+    use payments::outgoing::{
+        AdviceOut, CardOut, CardResponse, Egress, MessageSystem, NetworkOut, ReversalOut, TransferResponse,
+    };
+    use payments::request::{Head, NetworkFunction, Passthrough, TransferFacts};
+    use payments::{Amount, Answer, Currency, Evidence, ProcessingCode, Rrn, Stan, Text, Wall};
+
+    use super::*;
+
+    const EVERY_KIND: [CardKind; 4] = [CardKind::Purchase, CardKind::Authorization, CardKind::Refund, CardKind::Balance];
+
+    fn stan() -> Stan {
+        Stan::new(1).expect("a STAN")
+    }
+
+    fn egress() -> Egress {
+        Egress {
+            link: Text::EMPTY,
+            route: Text::EMPTY,
+            system: MessageSystem::Dual,
+            attempt: 1,
+            mti: Text::literal("0100"),
+            stan: stan(),
+            transmission: Wall(0).transmission(),
+            local: Wall(0).local(),
+            institution: Text::EMPTY,
+            forwarding: None,
+            rrn: Rrn::new(b"000000000001").expect("a DE37"),
+            processing_code: ProcessingCode::new(b"000000").expect("a DE3"),
+            amount: Amount::zero(Currency::EUR),
+            terminal: Text::EMPTY,
+            merchant: Text::EMPTY,
+        }
+    }
+
+    fn facts() -> TransferFacts {
+        TransferFacts {
+            message_id: Text::EMPTY,
+            instruction_id: Text::EMPTY,
+            end_to_end_id: Text::EMPTY,
+            transaction_id: Text::EMPTY,
+            uetr: Text::EMPTY,
+            amount: Amount::zero(Currency::EUR),
+            settlement_date: Wall(0).date(),
+            debtor_agent: Text::EMPTY,
+            creditor_agent: Text::EMPTY,
+            debtor_account: Text::EMPTY,
+            creditor_account: Text::EMPTY,
+            debtor_name: String::new(),
+            creditor_name: String::new(),
+            remittance: String::new(),
+        }
+    }
+
+    fn card_response(code: ResponseCode) -> Response {
+        let Egress { stan, local, rrn, processing_code, amount, .. } = egress();
+        let head = Head {
+            acquirer: Text::EMPTY,
+            mti: Text::literal("0200"),
+            stan,
+            local,
+            transmission: None,
+            institution: Text::EMPTY,
+            forwarding: None,
+            rrn: None,
+            terminal: Text::EMPTY,
+            merchant: Text::EMPTY,
+        };
+        let answer = Answer::code(code);
+        Response::Card(Box::new(CardResponse { head, processing_code, amount, rrn: Some(rrn), answer }))
+    }
+
+    fn transfer_response(status: &'static str) -> Response {
+        let status = TransferStatus { status: Text::literal(status), reason: Text::EMPTY };
+        Response::Transfer(Box::new(TransferResponse { message_id: Text::EMPTY, facts: facts(), status, created: Wall(0) }))
+    }
+
+    #[test]
+    fn nothing_that_moves_money_leaves_without_a_claim() {
+        let (transmission, created) = (Wall(0).transmission(), Wall(0));
+        let card = Outgoing::Card(Box::new(CardOut {
+            egress: egress(),
+            evidence: Evidence::default(),
+            pin: false,
+            passthrough: Passthrough::default(),
+        }));
+        let moving = [
+            Outgoing::Advice(Box::new(AdviceOut { egress: egress(), approval: None, transmission })),
+            Outgoing::Reversal(Box::new(ReversalOut {
+                mti: Text::literal("0420"),
+                transmission,
+                original: egress(),
+                reason: ResponseCode::TIMEOUT,
+                approval: None,
+                final_amount: None,
+            })),
+            Outgoing::CreditTransfer(Box::new(payments::outgoing::TransferOut {
+                message_id: Text::EMPTY,
+                facts: facts(),
+                created,
+            })),
+        ];
+        let network = NetworkOut { transmission, stan: stan(), institution: Text::EMPTY, function: NetworkFunction::Echo };
+        assert!(unclaimed_send(&Outgoing::Network(network), None).is_some());
+        for kind in EVERY_KIND.map(Some).into_iter().chain([None]) {
+            assert_eq!(unclaimed_send(&card, kind).is_some(), kind == Some(CardKind::Balance), "{kind:?}");
+            assert!(moving.iter().all(|message| unclaimed_send(message, kind).is_none()), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn of_all_codes_only_four_refusals_are_told_without_a_claim() {
+        let characters: Vec<u8> = (b'0'..=b'9').chain(b'A'..=b'Z').collect();
+        let codes = characters.iter().flat_map(|first| characters.iter().map(|second| [*first, *second]));
+        let codes: Vec<ResponseCode> = codes.map(|code| ResponseCode::new(&code).expect("a DE39")).collect();
+        for kind in EVERY_KIND {
+            let bare = codes.iter().filter(|code| unclaimed_reply(&card_response(**code), Some(kind)).is_some());
+            let bare: Vec<&str> = bare.map(ResponseCode::as_str).collect();
+            if kind == CardKind::Balance {
+                assert_eq!(bare.len(), codes.len());
+            } else {
+                assert_eq!(bare, ["30", "91", "94", "96"], "{kind:?}");
+            }
+        }
+        let told = |status| unclaimed_reply(&transfer_response(status), None).is_some();
+        assert_eq!(["PDNG", "RJCT", "ACSC", "ACCC", "ACSP"].map(told), [true, true, false, false, false]);
+    }
 }

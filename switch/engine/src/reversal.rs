@@ -219,7 +219,12 @@ impl Engine {
             }
         }
         let of = |minor| Amount::new(minor, record.facts.amount.currency()).unwrap_or(record.facts.amount);
-        if !self.is_amount_of(id, &[record.facts.amount, of(record.standing.approved), of(record.standing.captured)]) {
+        let mut amounts = vec![record.facts.amount, of(record.standing.approved)];
+        // What is open has captured nothing, which is not a completion of zero.
+        if record.standing.state == State::Captured {
+            amounts.push(of(record.standing.captured));
+        }
+        if !self.is_amount_of(id, &amounts) {
             self.refuse_amount(now, id, Some(&record), out);
             return self.next_operation(now, payment, out);
         }

@@ -1,0 +1,17 @@
+//! Single rules of the engine, each played as a short script at a till: what is asked, what the network
+//! says, what time does, and what must have left by then. Whole histories are played in
+//! `tests/simulation`; here a rule that breaks says which one it was.
+
+mod amounts;
+mod claims;
+mod completions;
+mod deadlines;
+mod disowned;
+mod expect;
+mod order;
+mod proofs;
+mod rerouting;
+mod tables;
+mod talk;
+mod till;
+mod transfers;
