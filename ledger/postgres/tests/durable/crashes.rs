@@ -160,6 +160,38 @@ async fn a_server_killed_in_the_middle_of_a_commit_is_an_unknown_outcome() {
     assert_eq!(proven(&mut admin).await, 2 + 3 * 8);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_is_an_unknown_outcome_until_it_answers_again() {
+    let database = TestDatabase::new(&[LEDGER]).await.unwrap();
+    let patience = StoreOptions { within: std::time::Duration::from_millis(300), ..StoreOptions::default() };
+    let store = PgStore::connect(database.runtime(), patience).await.unwrap();
+    let mut admin = database.administer().await.unwrap();
+    let (mut fence, snapshot) = store.open(SHARD, ME).await.unwrap();
+    let book = Book::open(SHARD, &snapshot);
+    let staged = stage(&book, &fence, [open_day(), begin(0), begin(1)]);
+    hold_up(&admin, 1).await;
+    // Every byte of the batch is with the server, which does not answer: neither success nor failure.
+    let outcome = store.commit(&fence, &staged.batch).await;
+    assert!(matches!(&outcome, Err(CommitError::Unknown(why)) if why.contains("no answer")), "{outcome:?}");
+    // It stands in the way of whoever asks what became of it.
+    assert!(matches!(store.resolve(&fence, ME, &staged.batch).await, Err(ledger::OpenError::Unavailable(_))));
+    admin.batch_execute("rollback").await.unwrap();
+    let landed = loop {
+        match store.resolve(&fence, ME, &staged.batch).await {
+            Ok((next, landed)) => {
+                fence = next;
+                break landed;
+            }
+            Err(ledger::OpenError::Unavailable(_)) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    if landed == Landed::No {
+        store.commit(&fence, &staged.batch).await.unwrap();
+    }
+    assert_eq!(proven(&mut admin).await, 3);
+}
+
 /// Kills the server while a commit is under way: polled once, so that all of it is with the connection.
 async fn commit_and_kill(store: &PgStore, fence: &Fence, staged: &Staged, cluster: &Cluster) -> Result<(), CommitError> {
     let mut commit = std::pin::pin!(store.commit(fence, &staged.batch));
