@@ -35,6 +35,7 @@ mod error;
 mod field;
 mod frame;
 pub mod fuzz;
+pub mod import;
 mod inside;
 mod json;
 mod layout;
