@@ -100,9 +100,10 @@ fn plain(context: &Context<'_>, row: &Row, seat: &Seat<'_>) -> Result<Field, Str
         shape: Shape::Plain,
         name: row.name.clone().ok_or("`name` is missing")?,
     };
-    let is_mac = content == Content::B && length == Length::Fixed(8) && seat.kind == Kind::Top;
+    // ISO 9797-1 lets a MAC be cut short on the right; the CMF has 4 bytes of it.
+    let is_mac = content == Content::B && matches!(length, Length::Fixed(4..=8)) && seat.kind == Kind::Top;
     if field.mac && !(is_mac && matches!(seat.number, 64 | 128)) {
-        return Err("a MAC is field 64 or 128, content b, length 8".to_owned());
+        return Err("a MAC is field 64 or 128, content b, length 4 to 8".to_owned());
     }
     Ok(field)
 }

@@ -215,9 +215,9 @@ impl Unsigned {
         &self.bytes
     }
 
-    /// The whole message.
+    /// The whole message. Where the MAC field is shorter, the first bytes of the MAC stand in it.
     pub fn finish(mut self, mac: [u8; 8]) -> Vec<u8> {
-        charset::pack(self.mac.charset, &mac, &mut self.bytes);
+        charset::pack(self.mac.charset, mac.get(..self.mac.length.max()).unwrap_or(&mac), &mut self.bytes);
         self.bytes
     }
 }

@@ -82,9 +82,10 @@ impl Field {
         self.mac
     }
 
-    /// Whether it may be stored. CVV2, tracks and PIN blocks may not (PCI DSS 3.3).
+    /// Whether it may be stored. CVV2, tracks and PIN blocks may not (PCI DSS 3.3), and so nothing may
+    /// that holds one as a subfield.
     pub fn is_durable(&self) -> bool {
-        self.durable
+        self.durable && self.shape.fields().all(Self::is_durable)
     }
 
     /// Whether it may travel on to the other side unread.

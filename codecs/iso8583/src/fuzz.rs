@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::{Message, Preset, Show, Spec, describe, emv, from_json, tlv, to_json};
+use crate::{Message, Preset, Show, Spec, describe, emv, from_json, import, tlv, to_json};
 
 /// Decodes with every shipped spec, see [`decode_with`].
 pub fn fuzz_decode(input: &[u8]) {
@@ -97,6 +97,16 @@ pub fn fuzz_tlv(input: &[u8]) {
 pub fn fuzz_spec(input: &[u8]) {
     if let Ok(text) = std::str::from_utf8(input) {
         let _ = Spec::from_toml(text);
+    }
+}
+
+/// Imports a table of either form. What comes out must load.
+pub fn fuzz_import(input: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(input) {
+        for imported in [import::jpos("x", text), import::moov("x", text)].into_iter().flatten() {
+            assert!(Spec::from_toml(&imported.toml).is_ok(), "what was imported does not load");
+            let _ = imported.losses.iter().map(ToString::to_string).collect::<Vec<_>>();
+        }
     }
 }
 

@@ -168,7 +168,7 @@ impl Inner<'_> {
         if !(1..=16).contains(&bytes) {
             return Err(refuse("bitmap-bytes is from 1 to 16"));
         }
-        if (form == BitmapForm::Binary) != (self.parent.content == Content::B) && form != BitmapForm::HexAscii {
+        if self.parent.content != Content::B && form != BitmapForm::HexAscii {
             return Err(refuse("a bitmap in text is \"hex-ascii\""));
         }
         let room = self.parent.length.max();

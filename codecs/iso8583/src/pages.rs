@@ -2,6 +2,8 @@
 
 #[doc = include_str!("../../../docs/iso8583/bitmaps.md")]
 struct Bitmaps;
+#[doc = include_str!("../../../docs/iso8583/dialects.md")]
+struct Dialects;
 #[doc = include_str!("../../../docs/iso8583/lengths.md")]
 struct Lengths;
 #[doc = include_str!("../../../docs/iso8583/mti.md")]
@@ -10,3 +12,5 @@ struct Mti;
 struct Tlv;
 #[doc = include_str!("../../../docs/iso8583/tracks.md")]
 struct Tracks;
+#[doc = include_str!("../../../docs/iso8583/specs.md")]
+struct Specs;

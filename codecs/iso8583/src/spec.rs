@@ -1,7 +1,6 @@
 //! The compiled field table of one dialect.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 
 use crate::bitmap::{BitmapForm, Third};
 use crate::error::{EncodeError, Got, Kind, Place, SpecError, Wanted};
@@ -51,28 +50,7 @@ impl Layout {
     }
 }
 
-/// The shipped tables: name and TOML text.
-const SHIPPED: [(&str, &str); 1] = [("iso87-ascii", include_str!("../specs/iso87-ascii.toml"))];
-
-static COMPILED: LazyLock<Vec<Arc<Spec>>> =
-    LazyLock::new(|| SHIPPED.iter().filter_map(|(_, text)| Spec::from_toml(text).ok().map(Arc::new)).collect());
-
 impl Spec {
-    /// A shipped dialect by name; compiled at first use.
-    pub fn shipped(name: &str) -> Option<Arc<Self>> {
-        COMPILED.iter().find(|spec| spec.name == name).cloned()
-    }
-
-    /// The names of the shipped dialects.
-    pub fn shipped_names() -> impl Iterator<Item = &'static str> {
-        SHIPPED.iter().map(|(name, _)| *name)
-    }
-
-    /// The TOML text of a shipped dialect, to start one's own from.
-    pub fn shipped_text(name: &str) -> Option<&'static str> {
-        SHIPPED.iter().find(|(shipped, _)| *shipped == name).map(|(_, text)| *text)
-    }
-
     /// From TOML text that extends shipped specs at most; see `specs/iso87-ascii.toml` for the form.
     ///
     /// # Errors
@@ -151,18 +129,5 @@ impl Spec {
     pub(crate) fn undefined(number: u8) -> EncodeError {
         let (place, path) = (Place::Field(number), Path::default());
         EncodeError { kind: Kind::UndefinedField, place, path, offset: 0, wanted: Wanted::KnownField, got: Got::Nothing }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_shipped_spec_loads_under_its_own_name() {
-        for (name, text) in SHIPPED {
-            assert_eq!(Spec::from_toml(text).map(|spec| spec.name), Ok(name.to_owned()));
-            assert!(Spec::shipped(name).is_some());
-        }
     }
 }
