@@ -18,6 +18,7 @@ mod carried;
 mod clock;
 pub mod config;
 pub mod faults;
+mod keys;
 mod link;
 mod listener;
 mod node;
