@@ -1,5 +1,5 @@
 //! The life of a payment as the record keeps it: one enum of states, one of causes, one pure `step`.
-//! The table in `docs/lifecycles.md` is printed from here.
+//! The tables in `docs/lifecycles.md` are printed from here.
 
 use std::fmt;
 
@@ -29,7 +29,8 @@ pub enum State {
     Executed = 9,
 }
 
-/// Why a payment changed its state.
+/// Why a payment changed its state. The numbers are stored: never renumber, never use one again. 15 was
+/// a cause that nothing ever produced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(i16)]
 pub enum Cause {
@@ -61,8 +62,6 @@ pub enum Cause {
     ClearingCredit = 13,
     /// The network refused the reversal; an operator must look.
     DeadLetter = 14,
-    /// The counterparty approved for a payment that is already being reversed: noted only.
-    LateApproval = 15,
     /// Unanswered advice acknowledged by the network.
     AdviceAcknowledged = 16,
     /// Nothing was sent on the first route; the next one is tried, with a header of its own.
@@ -122,9 +121,7 @@ impl State {
             (Some(S::Captured), C::AdviceAcknowledged | C::DeadLetter) => Ok(S::Captured),
             (Some(S::Reversing), C::ReversalAcknowledged) => Ok(S::Reversed),
             // A completion may still be owed, ahead of the reversal in the lane.
-            (Some(S::Reversing), C::DeadLetter | C::LateApproval | C::AcquirerReversal | C::AdviceAcknowledged) => {
-                Ok(S::Reversing)
-            }
+            (Some(S::Reversing), C::DeadLetter | C::AcquirerReversal | C::AdviceAcknowledged) => Ok(S::Reversing),
             (Some(S::Reversed), C::AdviceAcknowledged | C::DeadLetter) => Ok(S::Reversed),
             _ => Err(Illegal { from: from.unwrap_or(S::Sent), cause }),
         }
@@ -152,7 +149,7 @@ impl State {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Cause; 17] = [
+    pub const ALL: [Cause; 16] = [
         Cause::Accepted,
         Cause::Approval,
         Cause::Capture,
@@ -167,7 +164,6 @@ impl Cause {
         Cause::ReversalAcknowledged,
         Cause::ClearingCredit,
         Cause::DeadLetter,
-        Cause::LateApproval,
         Cause::AdviceAcknowledged,
         Cause::Rerouted,
     ];
@@ -199,6 +195,54 @@ mod tests {
             assert!(State::step(Some(State::Declined), cause).is_err());
             assert!(State::step(Some(State::Abandoned), cause).is_err());
             assert!(State::step_transfer(Some(State::Executed), cause).is_err());
+        }
+    }
+
+    /// `own-decline` of `OwnDecline`.
+    fn word(cause: Cause) -> String {
+        let mut word = String::new();
+        for letter in format!("{cause:?}").chars() {
+            if letter.is_uppercase() && !word.is_empty() {
+                word.push('-');
+            }
+            word.push(letter.to_ascii_lowercase());
+        }
+        word
+    }
+
+    /// Every change that a lifecycle knows, a row each.
+    fn table(step: fn(Option<State>, Cause) -> Result<State, Illegal>) -> String {
+        let mut table = String::from("| from | cause | to |\n|---|---|---|\n");
+        for from in std::iter::once(None).chain(State::ALL.map(Some)) {
+            for cause in Cause::ALL {
+                if let Ok(to) = step(from, cause) {
+                    let from = from.map_or("(new)".to_owned(), |from| from.to_string());
+                    table.push_str(&format!("| {from} | {} | {to} |\n", word(cause)));
+                }
+            }
+        }
+        table
+    }
+
+    #[test]
+    fn the_tables_in_the_book_are_the_steps_in_the_code() {
+        let page = include_str!("../../docs/lifecycles.md");
+        for (kind, step) in
+            [("card", State::step as fn(Option<State>, Cause) -> Result<State, Illegal>), ("transfer", State::step_transfer)]
+        {
+            let mark = format!("<!-- {kind}: printed by payments/src/lifecycle.rs -->\n");
+            let (_, rest) = page.split_once(&mark).expect("the mark");
+            let (printed, _) = rest.split_once("<!-- end -->").expect("the end mark");
+            assert_eq!(printed, table(step), "docs/lifecycles.md is stale; {kind} should be:\n{}", table(step));
+        }
+    }
+
+    #[test]
+    fn every_state_and_cause_is_explained_in_the_book() {
+        let page = include_str!("../../docs/lifecycles.md");
+        let words = State::ALL.map(|state| state.to_string()).into_iter().chain(Cause::ALL.map(word));
+        for word in words {
+            assert!(page.contains(&format!("| `{word}` | ")), "docs/lifecycles.md does not say what {word} is");
         }
     }
 

@@ -21,7 +21,7 @@ pub struct Counts {
     pub after_enquiry: u64,
     /// pacs.028 received.
     pub enquiries: u64,
-    /// Transfers that were asked about at least once.
+    /// Transfers that were asked about at least once, those that never came included.
     pub asked_about: u64,
     /// pacs.028 answered with a final status.
     pub enquiries_answered: u64,

@@ -100,7 +100,15 @@ impl Bank {
     /// Takes a line of an existing book. `false` where it is none.
     pub fn replay(&mut self, line: Line) -> bool {
         let Ok(uetr) = Uetr::new(&line.uetr) else { return false };
-        self.keep(uetr, line, 0);
+        match line.record {
+            Record::Transfer | Record::Unknown => self.keep(uetr, line, 0),
+            Record::Enquiry | Record::Again => {
+                self.lines = self.lines.max(line.n);
+                if let Some(kept) = self.kept.get_mut(&uetr).filter(|_| line.record == Record::Enquiry) {
+                    kept.asked = true;
+                }
+            }
+        }
         true
     }
 
@@ -110,7 +118,8 @@ impl Bank {
             let credited = self.credited.entry(line.creditor_account.clone()).or_default();
             *credited = credited.saturating_add(line.amount_minor);
         }
-        self.kept.insert(uetr, Kept { line, pending, asked: false });
+        let asked = line.record == Record::Unknown;
+        self.kept.insert(uetr, Kept { line, pending, asked });
     }
 
     /// Takes an envelope.
@@ -166,10 +175,11 @@ impl Bank {
 
     /// A UETR that came before: the first answer stands, and no rule is used.
     fn again(&mut self, now: Wall, from: Endpoint, about: &About, line: &Line, kept: Line) -> Option<Handled> {
-        if kept.record == Record::Unknown {
-            self.counts.after_enquiry += 1;
-        } else {
+        let resent = kept.record != Record::Unknown;
+        if resent {
             self.counts.resent += 1;
+        } else {
+            self.counts.after_enquiry += 1;
         }
         let same = kept.record == Record::Unknown
             || (line.amount_minor, &line.currency, &line.creditor_account)
@@ -177,7 +187,14 @@ impl Bank {
         let (status, reason) = if same { (kept.status.as_str(), kept.reason.as_str()) } else { ("RJCT", "AM05") };
         self.counts.conflicts += u64::from(!same);
         let envelope = self.envelope(now, from, about, status, reason)?;
-        Some(Handled { line: None, actions: vec![Action::Answer { envelope, after_ms: 0 }] })
+        let line = resent.then(|| self.about(now, Record::Again, kept));
+        Some(Handled { line, actions: vec![Action::Answer { envelope, after_ms: 0 }] })
+    }
+
+    /// A line about a transfer that has its own.
+    fn about(&mut self, now: Wall, record: Record, kept: Line) -> Line {
+        self.lines += 1;
+        Line { n: self.lines, at: now.to_string(), record, ..kept }
     }
 
     fn line(&self, now: Wall, uetr: Uetr, transfer: &CreditTransfer) -> Line {
@@ -231,33 +248,33 @@ impl Bank {
             uetr: Some(uetr),
         };
         self.counts.enquiries += 1;
-        let Some(kept) = self.kept.get_mut(&uetr) else { return self.unknown(now, from, uetr, &about, asked) };
-        self.counts.asked_about += u64::from(!kept.asked);
-        kept.asked = true;
+        let Some(kept) = self.kept.get(&uetr) else { return self.unknown(now, from, uetr, &about, asked) };
         let line = kept.line.clone();
         let facts = Facts { on: On::Enquiry, amount_minor: line.amount_minor, creditor: &line.creditor_account };
         let rule = self.pick(facts);
         if rule.as_ref().is_some_and(|rule| rule.act == Act::Lost) {
             return Some(Handled::default());
         }
-        let still = self.kept.get_mut(&uetr).filter(|kept| kept.pending > 0);
-        let (status, reason) = match still {
-            Some(kept) => {
-                kept.pending -= 1;
-                ("PDNG", "")
-            }
-            None => {
-                self.counts.enquiries_answered += 1;
-                (line.status.as_str(), line.reason.as_str())
-            }
+        let kept = self.kept.get_mut(&uetr)?;
+        let first = !std::mem::replace(&mut kept.asked, true);
+        let pending = kept.pending > 0;
+        kept.pending -= u32::from(pending);
+        self.counts.asked_about += u64::from(first);
+        let (status, reason) = if pending {
+            ("PDNG", "")
+        } else {
+            self.counts.enquiries_answered += 1;
+            (line.status.as_str(), line.reason.as_str())
         };
         let actions = self.answers(now, from, about, status, reason, rule)?;
-        Some(Handled { line: None, actions })
+        let line = first.then(|| self.about(now, Record::Enquiry, line));
+        Some(Handled { line, actions })
     }
 
     /// Never came: says so, and refuses it from now on, since whoever asked relies on it.
     fn unknown(&mut self, now: Wall, from: Endpoint, uetr: Uetr, about: &About, asked: &TransactionEnquiry) -> Option<Handled> {
         self.counts.enquiries_unknown += 1;
+        self.counts.asked_about += 1;
         let text = |id: &Option<iso20022::Text<35>>| id.as_ref().map(|it| it.as_str().to_owned()).unwrap_or_default();
         let line = Line {
             n: self.lines + 1,

@@ -1,5 +1,5 @@
-//! Lines of the bank's book: one per transfer, with its final state, and one per enquiry about a
-//! transfer that never came.
+//! Lines of the bank's book: one per transfer, with its final state, one when it is first asked about,
+//! and one each time it comes again.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,10 @@ pub enum Record {
     /// An enquiry about a transfer that never came. It was told so, and the transfer is refused if it
     /// comes after all.
     Unknown,
+    /// The first enquiry about a transfer in the book, with the state that the transfer has.
+    Enquiry,
+    /// A transfer that had come before: a switch must never send it again. Nothing was booked.
+    Again,
 }
 
 /// One line.
@@ -26,7 +30,7 @@ pub struct Line {
     pub at: String,
     /// What it records.
     pub record: Record,
-    /// GrpHdr/MsgId of the pacs.008, OrgnlMsgId of the enquiry.
+    /// GrpHdr/MsgId of the pacs.008; OrgnlMsgId of an enquiry about one that never came.
     pub message_id: String,
     /// EndToEndId.
     pub end_to_end_id: String,

@@ -213,17 +213,13 @@ impl Issuer {
             }
         }
         let line = self.settle(now, request, rule.as_ref());
-        // A balance enquiry is answered from the book, but leaves nothing in it.
-        let kept = request.kind != Kind::Balance;
-        if kept {
-            self.book.apply(&line, self.options.tombstones);
-            if let Some(note) = line.note {
-                let name = serde_json::to_value(note).ok().and_then(|name| name.as_str().map(str::to_owned));
-                one_more(&mut self.counts.notes, name.unwrap_or_default());
-            }
+        self.book.apply(&line, self.options.tombstones);
+        if let Some(note) = line.note {
+            let name = serde_json::to_value(note).ok().and_then(|name| name.as_str().map(str::to_owned));
+            one_more(&mut self.counts.notes, name.unwrap_or_default());
         }
         let actions = self.act(message, request, &line, rule.as_ref());
-        Handled { lines: if kept { vec![line] } else { Vec::new() }, actions }
+        Handled { lines: vec![line], actions }
     }
 
     /// The answer that a line stands for, and what a rule makes of it.

@@ -66,6 +66,8 @@ pub enum Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Note {
+    /// A balance was asked for: told, without effect.
+    Enquiry,
     /// The same request again; it got the same answer.
     Repeat,
     /// The same key with another amount or card: 94, without effect.

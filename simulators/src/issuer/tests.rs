@@ -468,19 +468,22 @@ fn network_management_is_answered_and_an_answer_is_not() {
 }
 
 #[test]
-fn a_balance_is_told_and_leaves_nothing_in_the_book() {
+fn a_balance_is_told_and_leaves_no_more_than_a_note_in_the_book() {
     let mut rig = Rig::dual();
     let step = Step { send: Operation::Balance, card: Class::Low, ..Rig::step() };
     let sale = rig.make(&Step { card: Class::Low, ..Rig::step() });
     rig.ask(&sale);
-    let lines = rig.book.len();
+    let (lines, items) = (rig.book.len(), rig.issuer.book().items().len());
     let request = rig.make(&step);
     let answer = rig.ask(&request);
     assert_eq!(answer.str(de::BALANCES), Some("3001978C0000000087503002978C000000008750"));
     let request = rig.make(&Step { pin: PinUse::Wrong, ..step });
     let answer = rig.ask(&request);
     assert_eq!((answer.str(de::RESPONSE), answer.str(de::BALANCES)), (Some("55"), None));
-    assert_eq!(rig.book.len(), lines);
+    let noted: Vec<_> = rig.book[lines..].iter().map(|line| (line.record, line.note, line.de39.to_string())).collect();
+    let enquiry = |code: &str| (Record::Note, Some(Note::Enquiry), code.to_owned());
+    assert_eq!(noted, [enquiry("00"), enquiry("55")]);
+    assert_eq!((rig.issuer.book().items().len(), rig.issuer.book().answered_count()), (items, 1));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod exit;
 mod logging;
 mod skeleton;
 pub mod stack;
+pub mod three_books;
 mod token;
 mod verbs;
 

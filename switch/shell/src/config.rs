@@ -42,6 +42,8 @@ impl std::error::Error for ConfigError {}
 pub struct Config {
     /// The file that it came from.
     pub file: PathBuf,
+    /// The file of acquirers, merchants and terminals.
+    pub registry: PathBuf,
     /// Where the private cluster, the token and the like live.
     pub data_dir: PathBuf,
     /// Shards of the record.
@@ -452,6 +454,7 @@ impl Config {
         };
         Ok(Self {
             file: path.to_owned(),
+            registry: registry_path,
             data_dir: base.join(file.data_dir),
             shards: file.shards,
             profile: file.profile,
@@ -543,7 +546,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<(T, String), ConfigError> {
 }
 
 /// The first line that has a text, from 1.
-fn line_of(text: &str, needle: &str) -> Option<usize> {
+pub(crate) fn line_of(text: &str, needle: &str) -> Option<usize> {
     text.lines().position(|line| line.contains(needle)).map(|index| index + 1)
 }
 

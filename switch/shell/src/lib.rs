@@ -19,6 +19,7 @@ mod clock;
 pub mod config;
 pub mod faults;
 mod framed;
+mod keys;
 mod link;
 mod listener;
 mod node;

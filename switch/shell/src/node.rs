@@ -24,7 +24,7 @@ use crate::config::{Config, ConfigError, Profile};
 use crate::peers::{Conns, LinkState, ShardHandle, Shared};
 use crate::shard::ShardTask;
 use crate::writer::{Queue, Writer, WriterEnd};
-use crate::{admin, faults, link, listener};
+use crate::{admin, faults, keys, link, listener};
 
 /// Events that may wait for a shard.
 const EVENTS: usize = 8192;
@@ -104,6 +104,7 @@ pub async fn run(node: Node) -> Result<(), NodeError> {
     tokio::spawn(keep_metrics(metrics.clone()));
     let database = Arc::new(open_database(&config, node.unsafe_test).await?);
     let hsm = open_hsm(&config).await?;
+    keys::check(&config, &hsm).await?;
     let vault = open_vault(&config, &hsm, &database).await?;
     let running = start(&config, hsm, vault, &database, node.unsafe_test).await?;
     let shared = Arc::clone(&running.shared);
@@ -337,7 +338,12 @@ async fn stdin_closed(wanted: bool) {
 /// SIGHUP: checked whole, then swapped; cases in flight keep what they began with.
 async fn reload(node: &Node, shared: &Shared) {
     let version = shared.config().tables.version + 1;
-    match Config::load(&node.config, version) {
+    let checked = async {
+        let config = Config::load(&node.config, version)?;
+        keys::check(&config, &shared.hsm).await?;
+        Ok::<_, NodeError>(config)
+    };
+    match checked.await {
         Ok(config) => {
             if let Some(what) = shared.config().needs_restart(&config) {
                 return tracing::error!(what, "changed, and needs a restart: nothing was swapped");

@@ -1,6 +1,7 @@
 //! Why a laboratory or a book could not be used. None of them is a finding about money.
 
 use switchyard::stack::StackError;
+use switchyard::three_books::BookError;
 
 /// See the module.
 #[derive(Debug, thiserror::Error)]
@@ -16,16 +17,9 @@ pub enum KitError {
         /// Why it failed.
         why: std::io::Error,
     },
-    /// A line of a book that is not one.
-    #[error("{book}, line {line}: {why}")]
-    Book {
-        /// Which book.
-        book: String,
-        /// Which line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        why: String,
-    },
+    /// A book.
+    #[error("{0}")]
+    Book(#[from] BookError),
     /// The record of the switch cannot be read.
     #[error("the record: {0}")]
     Record(String),

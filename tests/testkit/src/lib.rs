@@ -1,13 +1,11 @@
-//! What drills and system tests stand on: a laboratory of real processes that leaves nothing behind,
-//! readers of the three books that separate processes keep, and the judge who holds them against each
-//! other item by item.
+//! What drills and system tests stand on: a laboratory of real processes that leaves nothing behind, and
+//! the readers and judges of the three books that `switchyard demo` has, too.
 #![forbid(unsafe_code)]
 
-pub mod books;
 mod error;
-pub mod judge;
 mod laboratory;
 pub mod processes;
 
 pub use error::KitError;
 pub use laboratory::{Laboratory, Scratch, binary};
+pub use switchyard::three_books::{self as books, Finding, truth as judge};

@@ -79,7 +79,10 @@ impl Issuer {
         }
         line.de39 = decision.code;
         line.de44 = decide::results(request);
-        if request.kind != Kind::Balance {
+        if request.kind == Kind::Balance {
+            // Answered from the book; all that it leaves there is that it was asked for.
+            (line.record, line.note, line.state) = (Record::Note, Some(Note::Enquiry), Standing::Unknown);
+        } else {
             line.network_id = self.network_id(line.n, now);
         }
         if decision.code.outcome() == payments::Outcome::Declined {
@@ -88,11 +91,14 @@ impl Issuer {
             return;
         }
         one_more(&mut self.counts.approved, request.kind.as_str());
+        line.de38 = Text::new(&format!("{:06}", (line.n * 7919 + 100_003) % 1_000_000)).unwrap_or_default();
+        if request.kind == Kind::Balance {
+            return;
+        }
         line.record = Record::Effect;
         line.state = Standing::Open;
         line.stands = line.approved;
         line.item = Some(line.n);
-        line.de38 = Text::new(&format!("{:06}", (line.n * 7919 + 100_003) % 1_000_000)).unwrap_or_default();
     }
 
     /// 0220: an advice is never refused. It completes the authorization of its RRN, once.

@@ -69,6 +69,11 @@ impl Steps {
     }
 }
 
+/// Names in a row, for people.
+pub(super) fn listed(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
 /// A duration for people: `1.25 s`.
 fn seconds(time: Duration) -> String {
     format!("{}.{:02} s", time.as_secs(), time.subsec_millis() / 10)

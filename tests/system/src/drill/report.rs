@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use testkit::judge::{Finding, Verdict};
-use testkit::{KitError, Laboratory};
+use testkit::judge::Verdict;
+use testkit::{Finding, KitError, Laboratory};
 
 use super::plan::Options;
 use super::round::Round;

@@ -112,7 +112,7 @@ pub(super) fn play(
 /// The record's payments for everything in these books, from the running switch.
 pub(super) fn record(laboratory: &mut Laboratory, books: &[TerminalsBook]) -> Result<Payments, KitError> {
     let data = laboratory.stack()?.data_dir();
-    Payments::read(&data, books.iter().flat_map(|book| &book.transactions).map(|seen| seen.rrn.as_str()))
+    Ok(Payments::read(&data, books.iter().flat_map(|book| &book.transactions).map(|seen| seen.rrn.as_str()))?)
 }
 
 /// The issuers' books. They are synced before an answer leaves, so they are complete when all is quiet.

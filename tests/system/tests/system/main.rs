@@ -4,6 +4,7 @@ mod architecture;
 mod crash;
 mod death;
 mod hostile;
+mod keys;
 mod lab;
 mod peers;
 mod secrets;

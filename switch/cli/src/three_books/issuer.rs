@@ -5,8 +5,7 @@ use std::path::Path;
 
 use simulators::issuer::line::{Kind, Line, Record, Standing};
 
-use super::lines;
-use crate::KitError;
+use super::{BookError, lines};
 
 /// What an issuer has under a DE37.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +16,12 @@ pub struct Item {
     pub network_id: String,
     /// `purchase` and so on; an authorization that a message completed is a `completion`.
     pub kind: Kind,
+    /// DE49, numeric.
+    pub currency: u16,
+    /// DE4 of the request, minor units.
+    pub asked: i64,
+    /// What was approved of it.
+    pub approved: i64,
     /// How it stands at the end.
     pub standing: Standing,
     /// Minor units that stand.
@@ -34,10 +39,24 @@ impl Item {
     }
 }
 
+/// A balance that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enquiry {
+    /// DE37.
+    pub rrn: String,
+    /// DE49, numeric.
+    pub currency: u16,
+    /// DE39 of its answer.
+    pub code: String,
+}
+
 /// Items by DE37, and by line within it.
 #[derive(Debug, Clone, Default)]
 pub struct IssuerBook {
     items: BTreeMap<String, Vec<Item>>,
+    reversals: BTreeMap<String, usize>,
+    /// Balances that were asked for, in order.
+    pub enquiries: Vec<Enquiry>,
 }
 
 impl IssuerBook {
@@ -45,13 +64,23 @@ impl IssuerBook {
     ///
     /// # Errors
     /// A line that is not one, named.
-    pub fn read(path: &Path) -> Result<Self, KitError> {
+    pub fn read(path: &Path) -> Result<Self, BookError> {
         Ok(Self::of(&lines::<Line>(path)?))
     }
 
-    fn of(lines: &[Line]) -> Self {
+    pub(super) fn of(lines: &[Line]) -> Self {
         let mut items: BTreeMap<u64, Item> = BTreeMap::new();
+        let mut book = Self::default();
         for line in lines {
+            match line.kind {
+                Kind::Balance => book.enquiries.push(Enquiry {
+                    rrn: line.rrn.to_string(),
+                    currency: line.currency.numeric(),
+                    code: line.de39.to_string(),
+                }),
+                Kind::Reversal => *book.reversals.entry(line.rrn.to_string()).or_default() += 1,
+                _ => {}
+            }
             if line.record == Record::Note || (line.record == Record::Answer && line.kind == Kind::Reversal) {
                 continue;
             }
@@ -68,6 +97,9 @@ impl IssuerBook {
                         rrn: line.rrn.to_string(),
                         network_id: line.network_id.to_string(),
                         kind: line.kind,
+                        currency: line.currency.numeric(),
+                        asked: line.amount,
+                        approved: line.approved,
                         standing: line.state,
                         stands: line.stands,
                         code: line.de39.to_string(),
@@ -77,7 +109,6 @@ impl IssuerBook {
                 }
             }
         }
-        let mut book = Self::default();
         for item in items.into_values() {
             book.items.entry(item.rrn.clone()).or_default().push(item);
         }
@@ -87,6 +118,11 @@ impl IssuerBook {
     /// What it has under a DE37.
     pub fn of_rrn(&self, rrn: &str) -> &[Item] {
         self.items.get(rrn).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// How often it was asked to take back what has this DE37, with effect or without.
+    pub fn reversals_of(&self, rrn: &str) -> usize {
+        self.reversals.get(rrn).copied().unwrap_or(0)
     }
 
     /// Everything.

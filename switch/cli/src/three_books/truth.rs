@@ -5,37 +5,21 @@
 //! |---|---|---|
 //! | approval | open for that amount, once | one payment, approved or captured once |
 //! | approval, then its reversal | reversed once, or never there | not captured, nothing owed |
+//! | the same, after the presentment was frozen | open, once | captured and credited in clearing |
 //! | decline, or nothing | declined with the same code, absent, or reversed once | not captured, nothing owed |
 //! | balance | nothing | no journal |
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Serialize;
 use simulators::issuer::line::{Kind, Standing as AtIssuer};
 use simulators::pos::record::Standing;
 use store::reports::History;
 
-use crate::books::issuer::{IssuerBook, Item};
-use crate::books::record::Payments;
-use crate::books::terminals::{Seen, TerminalsBook};
-
-/// Something that the books do not agree on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// DE37.
-    pub rrn: String,
-    /// What is wrong, in words.
-    pub what: String,
-    /// What the three books say, in words.
-    pub books: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: {} ({})", self.rrn, self.what, self.books)
-    }
-}
+use super::Finding;
+use super::issuer::{IssuerBook, Item};
+use super::record::Payments;
+use super::terminals::{Seen, TerminalsBook};
 
 /// What the judge looked at, and what he found.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -85,7 +69,7 @@ pub fn judge(terminals: &TerminalsBook, issuers: &BTreeMap<String, IssuerBook>, 
         let (row, wrong) = weigh(seen, items, payments);
         *verdict.populations.entry(row).or_default() += 1;
         if let Some(what) = wrong {
-            verdict.findings.push(Finding { rrn: seen.rrn.clone(), what, books: told(seen, items, payments) });
+            verdict.findings.push(Finding { item: seen.rrn.clone(), what, books: told(seen, items, payments) });
         }
     }
     verdict
@@ -99,14 +83,14 @@ pub fn strangers(all: &[TerminalsBook], issuers: &BTreeMap<String, IssuerBook>, 
     let open = issuers.values().flat_map(IssuerBook::all).filter(|item| item.is_open() && !known.contains(item.rrn.as_str()));
     let mut found: Vec<Finding> = open
         .map(|item| Finding {
-            rrn: item.rrn.clone(),
+            item: item.rrn.clone(),
             what: "open at the issuer, no terminal asked for it".to_owned(),
             books: format!("{item:?}"),
         })
         .collect();
     if record.count() != record.in_record {
         found.push(Finding {
-            rrn: String::new(),
+            item: String::new(),
             what: "the record has payments that no terminal asked for".to_owned(),
             books: format!("{} in the record, {} of terminals", record.in_record, record.count()),
         });
@@ -164,7 +148,29 @@ fn approved(seen: &Seen, items: &[Item], payments: &[History]) -> Weighed {
     (row, wrong.map(str::to_owned))
 }
 
+/// Reversed by its terminal when the presentment was frozen already: the file that follows takes it back.
+fn credited(seen: &Seen, items: &[Item], payment: &History) -> Weighed {
+    let wrong = match items {
+        _ if payment.state != "reversed" => Some("a credit in clearing, not reversed in the record"),
+        _ if open_nets(payment) => Some("a credit in clearing, and a reversal is owed"),
+        _ if net_captures(payment) != (1, 0) => Some("the credit is not for what was captured once"),
+        [item] if item.is_open() && Some(item.stands) == seen.approved => None,
+        _ => Some("a credit in clearing, and the issuer has it not open once for what was approved"),
+    };
+    ("credited after the freeze", wrong.map(str::to_owned))
+}
+
+/// Whether its reversal became a credit in clearing.
+pub(super) fn is_credited(payment: &History) -> bool {
+    payment.events.iter().any(|event| event.cause == "clearing-credit")
+}
+
 fn taken_back(seen: &Seen, items: &[Item], payments: &[History]) -> Weighed {
+    if let ([payment], Some(Standing::Reversed)) = (payments, seen.standing)
+        && is_credited(payment)
+    {
+        return credited(seen, items, payment);
+    }
     let declined = seen.standing == Some(Standing::Declined);
     let row = match items.first().map(|item| item.standing) {
         None => "never at the issuer",
