@@ -22,6 +22,7 @@ mod link;
 mod listener;
 mod node;
 mod observe;
+mod orders;
 mod peers;
 mod shard;
 mod socket;

@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::carried::Keep;
 use crate::clock::Clock;
 use crate::config::{Config, ListenerConfig};
+use crate::orders::Orders;
 use crate::socket::Outbound;
 use crate::writer::Queue;
 
@@ -32,9 +33,11 @@ pub(crate) struct Shared {
 
 /// Where a shard's engine is reached.
 pub(crate) struct ShardHandle {
+    pub(crate) number: Shard,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) status: Arc<Mutex<ShardStatus>>,
+    pub(crate) orders: Orders,
 }
 
 /// What the admin port tells about a shard.
