@@ -24,6 +24,7 @@ mod node;
 mod observe;
 mod orders;
 mod peers;
+pub mod schema;
 mod shard;
 mod socket;
 mod writer;

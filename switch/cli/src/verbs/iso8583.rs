@@ -22,17 +22,21 @@ pub(crate) enum Action {
         reveal: bool,
     },
     /// JSON lines in, hex lines out.
+    #[command(
+        after_help = "Example: echo '{\"mti\":\"0800\",\"fields\":{\"70\":\"301\"}}' | switchyard iso8583 encode --spec iso87-ascii"
+    )]
     Encode {
         #[command(flatten)]
         spec: SpecName,
     },
     /// Hex lines in; a table with names for people, always masked.
+    #[command(after_help = "Example: echo 30383030… | switchyard iso8583 describe --spec iso87-ascii")]
     Describe {
         #[command(flatten)]
         spec: SpecName,
     },
     /// Shipped field tables.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: switchyard iso8583 spec show iso87-ascii")]
     Spec(SpecAction),
 }
 
@@ -48,13 +52,16 @@ pub(crate) struct SpecName {
 #[derive(clap::Subcommand)]
 pub(crate) enum SpecAction {
     /// Names of the shipped ones.
+    #[command(after_help = "Example: switchyard iso8583 spec list")]
     List,
     /// One of them, as a file.
+    #[command(after_help = "Example: switchyard iso8583 spec show iso87-ascii")]
     Show {
         /// Its name.
         name: String,
     },
     /// Check a file.
+    #[command(after_help = "Example: switchyard iso8583 spec check own.toml")]
     Check {
         /// The file.
         file: String,
