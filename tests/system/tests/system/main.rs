@@ -5,5 +5,6 @@ mod crash;
 mod death;
 mod hostile;
 mod lab;
+mod operator;
 mod peers;
 mod secrets;
