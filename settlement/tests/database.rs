@@ -7,10 +7,10 @@ use std::sync::Arc;
 use ledger::suite::samples;
 use ledger::{Book, Capture, CaptureKind, Clearing, Command, Fence, NodeId, Payment, PaymentKind, PaymentWrite, Seq, Standing};
 use ledger::{Store, postings};
-use payments::{BusinessDate, Cause, Currency, Expiry, Pan, ProcessingCode, Shard, State, Text, Wall};
+use payments::{BusinessDate, Cause, Currency, Expiry, LocalDateTime, Pan, ProcessingCode, Shard, State, Text, Wall};
 use settlement::clearing::{self, Endpoint, Movement};
 use settlement::reconciliation::Code;
-use settlement::record::{Error, SCHEMA, freeze_day, publish_day, reconcile_network};
+use settlement::record::{Error, SCHEMA, freeze_day, keep, last_kept, publish_day, reconcile_network};
 use store::{Cluster, ClusterOptions, Database, LEDGER, PgStore, StoreOptions};
 use tokio_postgres::{Client, NoTls};
 use vault::{Sealer, Vault};
@@ -93,6 +93,10 @@ impl Bench {
     /// A payment from acceptance to capture.
     async fn captured(&mut self, n: u32, kind: PaymentKind, minor: i64, date: BusinessDate) -> (Payment, Standing) {
         let facts = self.facts(n, kind, minor);
+        self.captured_as(n, facts, date).await
+    }
+
+    async fn captured_as(&mut self, n: u32, facts: Payment, date: BusinessDate) -> (Payment, Standing) {
         self.commit(samples::accept(facts.clone())).await;
         let before = samples::begins(State::Sent);
         let mut command = samples::captured(&facts, &before, Cause::Capture, facts.amount, date);
@@ -134,7 +138,7 @@ impl Bench {
     async fn publish(&self, later: i32) -> Result<clearing::Published, Error> {
         let mut client = self.client().await;
         let vault = Arc::clone(&self.vault);
-        publish_day(&mut client, &endpoint(), samples::day(later), self.files(), vault, NOW).await
+        publish_day(&mut client, &endpoint(), samples::day(later), self.files(), vault, NOW).await.map(|(published, _)| published)
     }
 
     async fn breaks(&self, report: &str) -> Vec<(Code, String)> {
@@ -216,14 +220,14 @@ async fn a_day_goes_from_captures_to_one_file_and_the_three_books_agree() {
 
     // Frozen once, whoever asks, at whatever time; the settings of the first time stand.
     let mut client = bench.client().await;
-    let frozen = freeze_day(&mut client, &endpoint(), samples::day(0), NOW).await.unwrap();
+    let frozen = freeze_day(&mut client, &endpoint(), samples::day(0), Arc::clone(&bench.vault), NOW).await.unwrap();
     let mut other = endpoint();
     (other.charset, other.country) = (clearing::CharsetSetting::Cp500, Text::literal("FRA"));
     let mut another = bench.client().await;
     let (same, later) = (endpoint(), Wall(NOW.0 + 1));
     let (again, too) = tokio::join!(
-        freeze_day(&mut client, &other, samples::day(0), later),
-        freeze_day(&mut another, &same, samples::day(0), later)
+        freeze_day(&mut client, &other, samples::day(0), Arc::clone(&bench.vault), later),
+        freeze_day(&mut another, &same, samples::day(0), Arc::clone(&bench.vault), later)
     );
     assert_eq!((&again.unwrap(), &too.unwrap()), (&frozen, &frozen));
     let items: Vec<_> = frozen.frozen.items.iter().map(|item| (item.capture.item.payment, item.movement)).collect();
@@ -272,6 +276,75 @@ async fn a_day_goes_from_captures_to_one_file_and_the_three_books_agree() {
 }
 
 #[tokio::test]
+async fn a_payment_that_cannot_be_presented_is_set_aside_and_does_not_hold_up_its_day() {
+    let mut bench = Bench::new("aside").await;
+    bench.open_day(0).await;
+    bench.captured(1, PaymentKind::Purchase, 1250, samples::day(0)).await;
+    // DE13 = 0229 in a year that has none.
+    let mut facts = bench.facts(2, PaymentKind::Purchase, 900);
+    facts.head.as_mut().unwrap().local = LocalDateTime::parse(b"101500", b"0229").unwrap();
+    bench.captured_as(2, facts, samples::day(0)).await;
+    // An account number that no file can carry, and a card that nobody can open.
+    let mut facts = bench.facts(3, PaymentKind::Purchase, 400);
+    facts.card = Some(bench.vault.card_ref(&Pan::new(b"5413330089020012").unwrap(), None, None).unwrap());
+    let (third, third_standing) = bench.captured_as(3, facts, samples::day(0)).await;
+    let mut facts = bench.facts(4, PaymentKind::Refund, 30);
+    facts.card.as_mut().unwrap().sealed[20] ^= 1;
+    bench.captured_as(4, facts, samples::day(0)).await;
+    bench.open_day(1).await;
+    bench.close_day(0).await;
+
+    let mut client = bench.client().await;
+    let vault = Arc::clone(&bench.vault);
+    let run = publish_day(&mut client, &endpoint(), samples::day(0), bench.files(), vault, NOW).await;
+    let (published, aside) = run.unwrap();
+    let manifest = &published.manifest;
+    assert_eq!((manifest.presentments, manifest.set_aside_count(), manifest.notes[0].count), (2, 2, 1));
+    assert_eq!(manifest.sent().unwrap()[0].sales.minor(), 1250 + 900);
+    let reasons: Vec<_> = aside.iter().map(|aside| (aside.payment, aside.amount.minor(), aside.reason.as_str())).collect();
+    assert_eq!(
+        reasons,
+        [
+            (samples::id(3), 400, "DE2: the check digit of the account number is wrong"),
+            (samples::id(4), 30, "the card cannot be opened: sealed card is not authentic"),
+        ]
+    );
+    // A rerun finds file and reasons; a lost directory is filled with the same bytes.
+    let bytes = std::fs::read(&published.data).unwrap();
+    std::fs::remove_dir_all(bench.files()).unwrap();
+    let vault = Arc::clone(&bench.vault);
+    let again = publish_day(&mut client, &endpoint(), samples::day(0), bench.files(), vault, NOW).await.unwrap();
+    assert_eq!((std::fs::read(&again.0.data).unwrap(), again.1), (bytes, aside));
+
+    // They are breaks, each with its reason, until somebody settles them.
+    let lines = [
+        line(1, "authorization", 1250, 1250),
+        line(2, "authorization", 900, 900),
+        line(3, "authorization", 400, 400),
+        line(4, "refund", 30, 30),
+    ];
+    let expected = [(Code::SetAside, "000000000003".to_owned()), (Code::SetAside, "000000000004".to_owned())];
+    assert_eq!(bench.breaks(&report(&lines)).await, expected);
+    let found = reconcile_network(&mut client, &bench.files(), &samples::NETWORK, report(&lines).as_bytes()).await.unwrap();
+    assert!(found.breaks[0].other.1.contains("check digit"), "{}", found.breaks[0]);
+    assert_eq!(last_kept(&client, &samples::NETWORK).await.unwrap(), None);
+    keep(&client, &samples::NETWORK, &found, NOW).await.unwrap();
+    let kept = last_kept(&client, &samples::NETWORK).await.unwrap().unwrap();
+    assert_eq!((kept.number, kept.proves, kept.through), (1, false, samples::day(0)));
+    assert_eq!(kept.breaks, found.breaks);
+
+    // The next day proves against the ledger, and a credit of what was set aside is set aside too.
+    bench.credited(&third, &third_standing, samples::day(1)).await;
+    bench.captured(5, PaymentKind::Purchase, 55, samples::day(1)).await;
+    bench.open_day(2).await;
+    bench.close_day(1).await;
+    let next = bench.publish(1).await.unwrap().manifest;
+    assert_eq!((next.presentments, next.set_aside_count()), (1, 1));
+    let lines: Vec<_> = lines.into_iter().chain([line(5, "authorization", 55, 55)]).collect();
+    assert_eq!(bench.breaks(&report(&lines)).await, [(Code::SetAside, "000000000004".to_owned())]);
+}
+
+#[tokio::test]
 async fn a_capture_without_its_journal_is_never_published_and_days_go_in_order() {
     let mut bench = Bench::new("forged").await;
     bench.open_day(0).await;
@@ -298,6 +371,8 @@ async fn a_capture_without_its_journal_is_never_published_and_days_go_in_order()
     for statement in [
         "delete from settlement.clearing_item",
         "delete from settlement.clearing_file",
+        "delete from settlement.set_aside",
+        "update settlement.reconciliation set proves = true",
         "update settlement.clearing_item set amount = 1",
     ] {
         let error: Error = client.execute(statement, &[]).await.unwrap_err().into();

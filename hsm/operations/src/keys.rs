@@ -251,9 +251,13 @@ impl ClearKey {
         }
     }
 
-    /// A new key out of random bytes of the right length: parity is set, and what random bytes are weak
-    /// is refused (the caller draws again).
-    pub(crate) fn from_random(role: KeyRole, raw: &[u8]) -> Result<Self, HsmError> {
+    /// As [`ClearKey::new`], with odd parity set first: the key of a peer that does not keep to it, and new keys
+    /// out of random bytes (the caller draws again when they are weak). Parity does not enter the cipher, so
+    /// the key and its check value stay what they are.
+    pub fn with_odd_parity(role: KeyRole, raw: &[u8]) -> Result<Self, HsmError> {
+        if raw.len() != role.algorithm().key_bytes() {
+            return Err(HsmError::WrongAlgorithm(role));
+        }
         match role.algorithm() {
             Algorithm::TdesDouble => Self::new(role, TdesKey::unchecked(raw)?.with_odd_parity().reveal()),
             Algorithm::Aes256 => Self::new(role, raw),

@@ -108,7 +108,7 @@ impl Token for Software {
         let mut raw = Zeroizing::new(vec![0; role.algorithm().key_bytes()]);
         loop {
             self.random(&mut raw)?;
-            match ClearKey::from_random(role, &raw) {
+            match ClearKey::with_odd_parity(role, &raw) {
                 Err(HsmError::KeyRefused(CryptoError::WeakKey | CryptoError::RepeatedParts)) => {}
                 drawn => return self.import(name, &drawn?),
             }

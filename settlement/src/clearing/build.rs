@@ -3,14 +3,17 @@
 use std::io::{self, Write};
 
 use files::charset::string_to_latin1;
-use files::ipm::{Acceptor, CardNumber, Function, Presentment, Reason, Record, RecordFault, Writer, chip_data, de};
-use payments::{BusinessDate, CardRef, CardSequence, Expiry, LocalDateTime, Pan, PaymentId, Text};
+use files::ipm::{
+    Acceptor, CardNumber, FileId, Function, Presentment, Reason, Record, RecordFault, Totals, Writer, chip_data, de,
+};
+use payments::{CardRef, CardSequence, Expiry, Pan, PaymentId, Text};
 use sha2::{Digest, Sha256};
 
 use super::country::alpha3;
 use super::endpoint::Endpoint;
 use super::error::Error;
 use super::freeze::{Frozen, Item, Movement, digits};
+use super::local_time::local_time;
 use super::manifest::Manifest;
 use super::pos_data::pos_data;
 
@@ -30,8 +33,19 @@ pub struct ClearCard {
     pub sequence: Option<CardSequence>,
 }
 
-/// What opening a card gives; the error says why not, in the vault's words and without card data.
-pub type Unsealed = Result<ClearCard, String>;
+/// Why a card was not opened, in the vault's words and without card data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CannotUnseal {
+    /// This card is not what the vault sealed: the item can never be presented.
+    #[error("{0}")]
+    Card(String),
+    /// The vault opens no card now: nothing is said about this one.
+    #[error("the vault: {0}")]
+    Vault(String),
+}
+
+/// What opening a card gives.
+pub type Unsealed = Result<ClearCard, CannotUnseal>;
 
 /// Opens sealed cards: the vault, with the reason "clearing record" logged there.
 pub trait Unseal {
@@ -47,10 +61,25 @@ impl<F: FnMut(PaymentId, &CardRef) -> Unsealed> Unseal for F {
 
 /// Writes the file and says what it is. The same frozen set and settings give the same bytes.
 pub fn build<W: Write>(endpoint: &Endpoint, frozen: &Frozen, cards: &mut dyn Unseal, sink: W) -> Result<(W, Manifest), Error> {
-    let mut writer = Writer::new(Hashing { sink, digest: Sha256::new(), bytes: 0 }, endpoint.format());
-    writer.begin(frozen.id, endpoint.file_mode()).map_err(Error::Frame)?;
+    let hashing = Hashing { sink, digest: Sha256::new(), bytes: 0 };
+    let (hashing, totals) = write(endpoint, frozen.id, &frozen.items, cards, hashing)?;
+    let sha256 = hex::encode(hashing.digest.finalize());
+    let manifest = Manifest::of(endpoint, frozen, &totals, hashing.bytes, sha256)?;
+    Ok((hashing.sink, manifest))
+}
+
+/// Writes a file of these items.
+pub(super) fn write<W: Write>(
+    endpoint: &Endpoint,
+    id: FileId,
+    items: &[Item],
+    cards: &mut dyn Unseal,
+    sink: W,
+) -> Result<(W, Totals), Error> {
+    let mut writer = Writer::new(sink, endpoint.format());
+    writer.begin(id, endpoint.file_mode()).map_err(Error::Frame)?;
     let mut record = Record::new(b"1240");
-    for item in &frozen.items {
+    for item in items {
         let payment = item.capture.item.payment;
         let card = cards.unseal(payment, &item.capture.facts.card).map_err(|why| Error::Unseal { payment, why })?;
         let fact = |fault: RecordFault| Error::Fact { payment, field: fault.field.unwrap_or(0), reason: fault.reason };
@@ -60,10 +89,7 @@ pub fn build<W: Write>(endpoint: &Endpoint, frozen: &Frozen, cards: &mut dyn Uns
     // The last record held an account number.
     record.reset(b"1240");
     let totals = writer.end().map_err(Error::Frame)?;
-    let hashing = writer.finish().map_err(Error::Frame)?;
-    let sha256 = hex::encode(hashing.digest.finalize());
-    let manifest = Manifest::of(endpoint, frozen, &totals, hashing.bytes, sha256)?;
-    Ok((hashing.sink, manifest))
+    Ok((writer.finish().map_err(Error::Frame)?, totals))
 }
 
 fn presentment(endpoint: &Endpoint, item: &Item, card: &ClearCard) -> Result<Presentment, Error> {
@@ -86,7 +112,7 @@ fn presentment(endpoint: &Endpoint, item: &Item, card: &ClearCard) -> Result<Pre
         amount_minor: item.amount.minor(),
         currency: item.amount.currency().numeric(),
         exponent: Some(item.amount.currency().exponent()),
-        local_time: local_time(&facts.local, item.capture.item.date).ok_or(fact(de::LOCAL_TIME)(Reason::Date))?,
+        local_time: local_time(facts, item.capture.item.date).0,
         expiry: card.expiry.as_ref().map(|expiry| *expiry.reveal()),
         pos_data: pos_data(facts.evidence.entry_mode.as_str(), online_pin(item)),
         card_sequence: card.sequence.or(facts.evidence.card_sequence).map(CardSequence::get),
@@ -110,16 +136,6 @@ fn presentment(endpoint: &Endpoint, item: &Item, card: &ClearCard) -> Result<Pre
 
 fn given<const N: usize>(text: &Text<N>) -> Option<String> {
     (!text.is_empty()).then(|| text.as_str().to_owned())
-}
-
-/// DE12 with the year that DE13 does not have: the one that brings it nearest to the capture date, so that
-/// a sale of 31 December captured on 2 January keeps its year.
-fn local_time(local: &LocalDateTime, near: BusinessDate) -> Option<[u8; 12]> {
-    let two = |text: &str, at: usize| text.get(at..at + 2).and_then(|digits| digits.parse::<i8>().ok());
-    let (month, day) = (two(local.date(), 0)?, two(local.date(), 2)?);
-    let years = (-1..=1).filter_map(|offset| BusinessDate::new(near.parts().0 + offset, month, day).ok());
-    let date = years.min_by_key(|date| date.days().abs_diff(near.days()))?;
-    Some(digits(&format!("{:02}{}{}", date.parts().0.rem_euclid(100), local.date(), local.time())))
 }
 
 /// DE43 as ISO 8583:1987 lays it out (name 23, city 13, state 2, country 2) into its clearing form.
@@ -191,17 +207,6 @@ impl<W: Write> Write for Hashing<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_sale_of_the_old_year_keeps_its_year() {
-        let local = LocalDateTime::parse(b"235959", b"1231").unwrap();
-        let near = |text: &str| local_time(&local, BusinessDate::parse(text).unwrap()).unwrap();
-        assert_eq!(&near("2027-01-02"), b"261231235959");
-        assert_eq!(&near("2026-12-31"), b"261231235959");
-        let leap = LocalDateTime::parse(b"000000", b"0229").unwrap();
-        assert_eq!(local_time(&leap, BusinessDate::parse("2028-03-01").unwrap()), Some(*b"280229000000"));
-        assert_eq!(local_time(&leap, BusinessDate::parse("2026-03-01").unwrap()), None);
-    }
 
     #[test]
     fn name_and_place_become_the_parts_of_the_clearing_field() {

@@ -1,10 +1,10 @@
 //! What a clearing record is made of: a capture item of the ledger and the facts of its payment.
 
 use files::ipm::Ard;
-use ledger::CaptureKind;
+use ledger::{CaptureKind, PaymentKind};
 use payments::{
     AcquirerId, ApprovalCode, CardRef, Evidence, LocalDateTime, MerchantId, NetworkTransactionId, ProcessingCode, Rrn, Shard,
-    TerminalId,
+    TerminalId, Wall,
 };
 
 /// A capture item with what its presentment needs.
@@ -31,8 +31,12 @@ pub struct Facts {
     pub terminal: TerminalId,
     /// DE37.
     pub rrn: Rrn,
-    /// Local date and time of the transaction.
+    /// What it is about.
+    pub kind: PaymentKind,
+    /// Local date and time of the transaction, as the terminal says them.
     pub local: LocalDateTime,
+    /// When the payment was accepted: it stands in for a date of the terminal that cannot be.
+    pub accepted: Wall,
     /// DE3 of the request.
     pub processing_code: ProcessingCode,
     /// The card, sealed.

@@ -110,7 +110,11 @@ impl Endpoint {
             ("file-type", digits(self.file_type.as_str(), 3..=3), "3 digits"),
             ("forwarder", digits(self.forwarder.as_str(), 0..=11), "at most 11 digits"),
             ("originator", digits(self.originator.as_str(), 0..=11), "at most 11 digits"),
-            ("country", self.country.as_bytes().len() == 3, "three letters of ISO 3166-1"),
+            (
+                "country",
+                self.country.as_bytes().len() == 3 && self.country.as_bytes().iter().all(u8::is_ascii_uppercase),
+                "three capital letters of ISO 3166-1, such as DEU",
+            ),
             ("private", self.private.keys().all(|tag| digits(tag.as_str(), 4..=4)), "tags of 4 digits"),
         ];
         match checks.into_iter().find(|(_, right, _)| !right) {

@@ -5,6 +5,8 @@ use std::io;
 use files::ipm::{Fault, Reason, Verdict};
 use payments::{Currency, PaymentId};
 
+use super::build::CannotUnseal;
+
 /// Why a clearing file was not made. Nothing was published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -43,7 +45,7 @@ pub enum Error {
         /// The payment.
         payment: PaymentId,
         /// Why, in the vault's words.
-        why: String,
+        why: CannotUnseal,
     },
     /// An item of another network, day, or way of clearing was to be frozen.
     #[error("payment {0}: the item does not belong into this file")]
@@ -54,9 +56,9 @@ pub enum Error {
     /// A void takes back more than the payment has in this file.
     #[error("payment {0}: a void without its item")]
     VoidWithoutItem(PaymentId),
-    /// A credit does not say what it takes back.
-    #[error("payment {0}: a credit without its presentment")]
-    CreditWithoutPresentment(PaymentId),
+    /// Not one card of several could be opened: this is not the vault that sealed them.
+    #[error("none of {0} cards can be opened: this is not the vault that sealed them; nothing was frozen")]
+    NoCardOpens(usize),
     /// A sum does not fit.
     #[error("a sum does not fit")]
     Overflow,
@@ -79,12 +81,12 @@ pub enum Error {
         /// Which value.
         field: &'static str,
     },
-    /// The file and the ledger's journals move different sums.
-    #[error("{currency}: the file moves {file}, the ledger {ledger}")]
+    /// File and set aside together do not move what the ledger's journals do.
+    #[error("{currency}: the file and what is set aside move {file}, the ledger {ledger}")]
     Ledger {
         /// The currency.
         currency: Currency,
-        /// Net minor units that the cardholders pay, by the file.
+        /// Net minor units that the cardholders pay, by the file and what is set aside from it.
         file: i128,
         /// The same by the ledger.
         ledger: i128,

@@ -9,6 +9,8 @@ use payments::{Amount, BusinessDate, Currency, PaymentId, Wall};
 use super::capture::Captured;
 use super::endpoint::Endpoint;
 use super::error::Error;
+use super::local_time::local_time;
+use super::set_aside::SetAside;
 
 /// Numbers of captures that one day's references can tell apart in a shard.
 const REFERENCE_NUMBERS: i64 = 100_000_000;
@@ -50,6 +52,14 @@ impl Movement {
     }
 }
 
+/// Something about a presentment that a reader should know. The words are stored and shown: never rename.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {
+    /// The terminal's date cannot be (29 February of another year): DE12 is the time of acceptance, in UTC.
+    LocalTimeOfAcceptance,
+}
+
 /// One presentment to be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
@@ -61,6 +71,8 @@ pub struct Item {
     pub amount: Amount,
     /// Its reference: of a reversal, that of the presentment taken back.
     pub ard: Ard,
+    /// What a reader of its record should know.
+    pub note: Option<Note>,
 }
 
 /// The frozen set of a file, ordered by shard and capture number.
@@ -72,6 +84,8 @@ pub struct Frozen {
     pub id: FileId,
     /// Its presentments.
     pub items: Vec<Item>,
+    /// Captures of its date that cannot be presented. With the presentments they are what the ledger captured.
+    pub set_aside: Vec<SetAside>,
 }
 
 /// Freezes the captures of one closed business date. `captures` are all items of the endpoint's network
@@ -79,6 +93,7 @@ pub struct Frozen {
 pub fn freeze(endpoint: &Endpoint, key: FileKey, mut captures: Vec<Captured>) -> Result<Frozen, Error> {
     captures.sort_by_key(|capture| (capture.shard, capture.item.seq));
     let mut items: Vec<Item> = Vec::with_capacity(captures.len());
+    let mut set_aside = Vec::new();
     let mut of_payment: BTreeMap<PaymentId, Vec<usize>> = BTreeMap::new();
     let mut last = None;
     for capture in captures {
@@ -95,7 +110,11 @@ pub fn freeze(endpoint: &Endpoint, key: FileKey, mut captures: Vec<Captured>) ->
             (CaptureKind::Refund, _) => Movement::Refund,
             (CaptureKind::Credit, Some(presented)) if presented.kind == CaptureKind::Refund => Movement::RefundReversal,
             (CaptureKind::Credit, Some(_)) => Movement::SaleReversal,
-            (CaptureKind::Credit, None) => return Err(Error::CreditWithoutPresentment(payment)),
+            (CaptureKind::Credit, None) => {
+                // What it takes back was set aside itself, or its presentment is not known.
+                set_aside.push(SetAside::credit_without_presentment(&capture));
+                continue;
+            }
             (CaptureKind::Void, _) => {
                 void(&mut items, of_payment.get(&payment).map_or(&[], Vec::as_slice), payment, item.amount)?;
                 continue;
@@ -106,7 +125,8 @@ pub fn freeze(endpoint: &Endpoint, key: FileKey, mut captures: Vec<Captured>) ->
             _ => reference(endpoint, &capture)?,
         };
         of_payment.entry(payment).or_default().push(items.len());
-        items.push(Item { movement, amount: item.amount, ard, capture });
+        let note = local_time(&capture.facts, key.date).1;
+        items.push(Item { movement, amount: item.amount, ard, note, capture });
     }
     items.retain(|item| !item.amount.is_zero());
     let (year, month, day) = key.date.parts();
@@ -118,7 +138,7 @@ pub fn freeze(endpoint: &Endpoint, key: FileKey, mut captures: Vec<Captured>) ->
         Error::Frame(fault)
     };
     let id = FileId::build(&kind, &date, endpoint.processor.as_str(), key.sequence).map_err(frame)?;
-    Ok(Frozen { key, id, items })
+    Ok(Frozen { key, id, items, set_aside })
 }
 
 /// Takes a voided amount out of the payment's items, the latest first.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::endpoint::Endpoint;
 use super::error::Error;
-use super::freeze::{Frozen, Movement};
+use super::freeze::{Frozen, Movement, Note};
 
 /// What a manifest says that it is.
 const FORMAT: &str = "switchyard.clearing-manifest.1";
@@ -48,8 +48,24 @@ pub struct Manifest {
     pub captures: Vec<Range>,
     /// By currency and movement.
     pub totals: Vec<Total>,
+    /// What was set aside from it, by currency and movement: captured, and in no file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<Total>,
+    /// What a reader of its records should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Noted>,
     /// When the set was frozen, microseconds since 1970.
     pub frozen_at: Wall,
+}
+
+/// A note and how many presentments have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Noted {
+    /// What.
+    pub note: Note,
+    /// How many.
+    pub count: u64,
 }
 
 /// The captures of a shard in a file. Not every number between them is in it: voided and online items are
@@ -111,20 +127,18 @@ impl Manifest {
     }
 
     pub(crate) fn of(endpoint: &Endpoint, frozen: &Frozen, totals: &Totals, bytes: u64, sha256: String) -> Result<Self, Error> {
-        let mut sums: BTreeMap<(Currency, Movement), (u64, i128)> = BTreeMap::new();
+        let mut notes: BTreeMap<Note, u64> = BTreeMap::new();
         let mut ranges: BTreeMap<u16, Range> = BTreeMap::new();
         let mut references = 0u128;
         for item in &frozen.items {
-            let sum = sums.entry((item.amount.currency(), item.movement)).or_default();
-            (sum.0, sum.1) = (sum.0 + 1, sum.1 + i128::from(item.amount.minor()));
+            if let Some(note) = item.note {
+                *notes.entry(note).or_default() += 1;
+            }
             references += u128::from(item.ard.sequence());
             let (shard, seq) = (item.capture.shard.0, item.capture.item.seq);
             let range = ranges.entry(shard).or_insert(Range { shard, first: seq, last: seq, count: 0 });
             (range.last, range.count) = (seq, range.count + 1);
         }
-        let total = |((currency, movement), (count, amount)): ((Currency, Movement), (u64, i128))| {
-            Ok(Total { currency: Text::new(currency.alpha()).map_err(|_| Error::Overflow)?, movement, count, amount })
-        };
         Ok(Self {
             format: Text::literal(FORMAT),
             endpoint: endpoint.name,
@@ -140,9 +154,16 @@ impl Manifest {
             amount_checksum: totals.checksum,
             reference_checksum: references,
             captures: ranges.into_values().collect(),
-            totals: sums.into_iter().map(total).collect::<Result<_, _>>()?,
+            totals: totals_of(frozen.items.iter().map(|item| (item.movement, item.amount)))?,
+            set_aside: totals_of(frozen.set_aside.iter().map(|aside| (aside.movement, aside.amount)))?,
+            notes: notes.into_iter().map(|(note, count)| Noted { note, count }).collect(),
             frozen_at: frozen.key.frozen_at,
         })
+    }
+
+    /// How many captures were set aside from it.
+    pub fn set_aside_count(&self) -> u64 {
+        self.set_aside.iter().map(|total| total.count).sum()
     }
 
     /// The name of data file and manifest without their endings.
@@ -161,4 +182,17 @@ impl Manifest {
         bytes.push(b'\n');
         Ok(bytes)
     }
+}
+
+/// Sums by currency and movement.
+fn totals_of(items: impl Iterator<Item = (Movement, Amount)>) -> Result<Vec<Total>, Error> {
+    let mut sums: BTreeMap<(Currency, Movement), (u64, i128)> = BTreeMap::new();
+    for (movement, amount) in items {
+        let sum = sums.entry((amount.currency(), movement)).or_default();
+        (sum.0, sum.1) = (sum.0 + 1, sum.1 + i128::from(amount.minor()));
+    }
+    let total = |((currency, movement), (count, amount)): ((Currency, Movement), (u64, i128))| {
+        Ok(Total { currency: Text::new(currency.alpha()).map_err(|_| Error::Overflow)?, movement, count, amount })
+    };
+    sums.into_iter().map(total).collect()
 }

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use files::ipm::{Ard, Findings, Format, Presentment, Rules, Verdict, function, verify};
+use files::ipm::{Ard, FileId, Findings, Format, Presentment, Rules, Verdict, function, verify};
 use payments::{Amount, Currency};
 
 use super::error::Error;
-use super::freeze::{Frozen, Movement, net_by_currency};
+use super::freeze::{Frozen, Item, Movement, net_by_currency};
 
 /// A presentment as a file has it, without its card.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,18 +32,27 @@ pub struct Row {
 /// Reads all presentments of a file, which must be sound: a file with a refused record has no rows.
 pub fn read_rows<R: Read>(source: R, format: Format) -> Result<(Vec<Row>, Findings), Error> {
     let mut rows = Vec::new();
-    let mut wrong = None;
+    let findings = read_presentments(source, format, |row, _| rows.push(row))?;
+    Ok((rows, findings))
+}
+
+/// Reads the presentments of a file one after the other, each as a row and whole, with its card in the clear.
+/// Only at the end it is known that the file is sound.
+pub fn read_presentments<R: Read>(source: R, format: Format, mut each: impl FnMut(Row, &Presentment)) -> Result<Findings, Error> {
+    let (mut read, mut wrong) = (0, None);
     let findings = verify(source, format, &Rules::default(), |record| {
         if record.message_type() != function::PRESENTMENT || wrong.is_some() {
             return;
         }
-        match Presentment::read(record).ok().and_then(|presentment| row(rows.len(), presentment)) {
-            Some(row) => rows.push(row),
-            None => wrong = Some(rows.len()),
+        let presentment = Presentment::read(record).ok();
+        match presentment.as_ref().and_then(|presentment| Some((row(read, presentment)?, presentment))) {
+            Some((row, presentment)) => each(row, presentment),
+            None => wrong = Some(read),
         }
+        read += 1;
     });
     match (findings.verdict(), wrong) {
-        (Verdict::Accept | Verdict::AcceptWithWarning, None) => Ok((rows, findings)),
+        (Verdict::Accept | Verdict::AcceptWithWarning, None) => Ok(findings),
         (Verdict::Accept | Verdict::AcceptWithWarning, Some(index)) => Err(Error::Differs { index, field: "presentment" }),
         (verdict, _) => {
             let fault = findings.faults.iter().max_by_key(|fault| fault.level).cloned();
@@ -52,15 +61,15 @@ pub fn read_rows<R: Read>(source: R, format: Format) -> Result<(Vec<Row>, Findin
     }
 }
 
-fn row(before: usize, presentment: Presentment) -> Option<Row> {
+fn row(before: usize, presentment: &Presentment) -> Option<Row> {
     let currency = Currency::from_numeric(presentment.currency).ok()?;
     let credit = matches!(presentment.processing_code.get(..2)?, b"20" | b"28");
     Some(Row {
         number: u64::try_from(before).ok()?.checked_add(1)?,
         ard: presentment.ard,
-        rrn: presentment.rrn?,
-        network_id: presentment.life_cycle.unwrap_or_default(),
-        approval: presentment.approval.unwrap_or_default(),
+        rrn: presentment.rrn.clone()?,
+        network_id: presentment.life_cycle.clone().unwrap_or_default(),
+        approval: presentment.approval.clone().unwrap_or_default(),
         amount: Amount::new(presentment.amount_minor, currency).ok()?,
         movement: match (credit, presentment.reversal) {
             (false, false) => Movement::Sale,
@@ -72,17 +81,34 @@ fn row(before: usize, presentment: Presentment) -> Option<Row> {
 }
 
 /// Proves a file that was written: it reads without a fault, has exactly the frozen items in their order, and
-/// moves what the ledger's journals of the day move on the network's uncleared account. `ledger` is that net
-/// by currency, positive where cardholders pay; it must not come from the items.
+/// moves, together with what was set aside from it, what the ledger's journals of the day move on the network's
+/// uncleared account. `ledger` is that net by currency, positive where cardholders pay; it must not come from
+/// the items.
 pub fn prove<R: Read>(source: R, format: Format, frozen: &Frozen, ledger: &BTreeMap<Currency, i128>) -> Result<(), Error> {
+    let rows = prove_items(source, format, frozen.id, &frozen.items)?;
+    let presented = rows.iter().map(|row| (row.movement, row.amount));
+    let aside = frozen.set_aside.iter().map(|aside| (aside.movement, aside.amount));
+    let file = net_by_currency(presented.chain(aside));
+    let currencies: Vec<Currency> = file.keys().chain(ledger.keys()).copied().collect();
+    for currency in currencies {
+        let of = |net: &BTreeMap<Currency, i128>| net.get(&currency).copied().unwrap_or(0);
+        if of(&file) != of(ledger) {
+            return Err(Error::Ledger { currency, file: of(&file), ledger: of(ledger) });
+        }
+    }
+    Ok(())
+}
+
+/// Proves that a file reads without a fault and has exactly these items in their order.
+pub(super) fn prove_items<R: Read>(source: R, format: Format, id: FileId, items: &[Item]) -> Result<Vec<Row>, Error> {
     let (rows, findings) = read_rows(source, format)?;
     if findings.verdict() != Verdict::Accept {
         return Err(Error::Unreadable { verdict: findings.verdict(), fault: findings.faults.first().cloned() });
     }
-    if findings.files.len() != 1 || findings.files.iter().any(|file| file.id != frozen.id) {
+    if findings.files.len() != 1 || findings.files.iter().any(|file| file.id != id) {
         return Err(Error::Differs { index: 0, field: "file id" });
     }
-    for (index, item) in frozen.items.iter().enumerate() {
+    for (index, item) in items.iter().enumerate() {
         let Some(row) = rows.get(index) else { return Err(Error::Differs { index, field: "missing" }) };
         let facts = &item.capture.facts;
         let same = [
@@ -96,16 +122,8 @@ pub fn prove<R: Read>(source: R, format: Format, frozen: &Frozen, ledger: &BTree
             return Err(Error::Differs { index, field });
         }
     }
-    if rows.len() > frozen.items.len() {
-        return Err(Error::Differs { index: frozen.items.len(), field: "too many" });
+    if rows.len() > items.len() {
+        return Err(Error::Differs { index: items.len(), field: "too many" });
     }
-    let file = net_by_currency(rows.iter().map(|row| (row.movement, row.amount)));
-    let currencies: Vec<Currency> = file.keys().chain(ledger.keys()).copied().collect();
-    for currency in currencies {
-        let of = |net: &BTreeMap<Currency, i128>| net.get(&currency).copied().unwrap_or(0);
-        if of(&file) != of(ledger) {
-            return Err(Error::Ledger { currency, file: of(&file), ledger: of(ledger) });
-        }
-    }
-    Ok(())
+    Ok(rows)
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use ledger::{CaptureKind, Clearing};
+use ledger::{CaptureKind, Clearing, PaymentKind};
 use payments::{
     Amount, BusinessDate, CardRef, Currency, Evidence, Expiry, LinkId, LocalDateTime, Pan, PaymentId, ProcessingCode, Rrn, Shard,
     Text, Wall,
@@ -18,7 +18,7 @@ pub(crate) fn date() -> BusinessDate {
     BusinessDate::parse("2026-11-21").unwrap()
 }
 
-fn key(sequence: u32) -> FileKey {
+pub(crate) fn key(sequence: u32) -> FileKey {
     FileKey { date: date(), sequence, frozen_at: Wall(1_795_300_000_000_000) }
 }
 
@@ -40,7 +40,7 @@ fn card(number: i64) -> CardRef {
 }
 
 pub(crate) fn unseal(_: PaymentId, card: &CardRef) -> Unsealed {
-    let pan = Pan::new(&card.sealed).map_err(|error| error.to_string())?;
+    let pan = Pan::new(&card.sealed).map_err(|error| CannotUnseal::Card(error.to_string()))?;
     Ok(ClearCard { pan, expiry: Expiry::new(b"2811").ok(), sequence: None })
 }
 
@@ -63,6 +63,8 @@ pub(crate) fn captured(seq: i64, of: i64, kind: CaptureKind, minor: i64, currenc
             merchant: Text::literal("M0001"),
             terminal: Text::literal("TERM0001"),
             rrn: Rrn::new(format!("6325{of:08}").as_bytes()).unwrap(),
+            kind: if refund { PaymentKind::Refund } else { PaymentKind::Purchase },
+            accepted: Wall(1_795_300_000_000_000),
             local: LocalDateTime::parse(b"175603", b"1121").unwrap(),
             processing_code: ProcessingCode::new(if refund { b"200000" } else { b"000000" }).unwrap(),
             card: card(of),
@@ -151,7 +153,6 @@ fn what_does_not_belong_into_a_file_does_not_get_in() {
     assert_eq!(refused(|c| c.item.clearing = Clearing::Online), Error::Foreign(payment(1)));
     assert_eq!(refused(|c| c.item.network = LinkId::literal("net2")), Error::Foreign(payment(1)));
     assert_eq!(refused(|c| c.item.date = c.item.date.next()), Error::Foreign(payment(1)));
-    assert_eq!(refused(|c| c.item.kind = CaptureKind::Credit), Error::CreditWithoutPresentment(payment(1)));
     assert_eq!(refused(|c| c.shard = Shard(1000)), Error::Reference(payment(1)));
     let twice = vec![captured(1, 1, CaptureKind::Sale, 100, Currency::EUR); 2];
     assert_eq!(freeze(&endpoint(), key(1), twice), Err(Error::Twice(payment(1))));

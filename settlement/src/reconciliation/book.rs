@@ -33,6 +33,8 @@ pub struct BookItem {
     pub approved: i64,
     /// Its capture items, by number.
     pub captures: Vec<BookCapture>,
+    /// Why a capture of it was set aside from a clearing file, where one was.
+    pub set_aside: Option<String>,
 }
 
 /// A capture item of a payment.
@@ -48,6 +50,8 @@ pub struct BookCapture {
     pub amount: Amount,
     /// The reference under which it was frozen for a file, where it was.
     pub ard: Option<Ard>,
+    /// What was set aside of it instead, minor units.
+    pub set_aside: i64,
 }
 
 impl BookItem {
@@ -69,6 +73,15 @@ impl BookItem {
             CaptureKind::Void | CaptureKind::Credit => -i128::from(capture.amount.minor()),
         })
         .sum()
+    }
+
+    /// What is set aside from clearing files, net of credits, minor units: captured, and never presented.
+    pub(crate) fn set_aside(&self) -> i128 {
+        let signed = |capture: &BookCapture| match capture.kind {
+            CaptureKind::Sale | CaptureKind::Refund => i128::from(capture.set_aside),
+            CaptureKind::Void | CaptureKind::Credit => -i128::from(capture.set_aside),
+        };
+        self.captures.iter().map(signed).sum()
     }
 
     /// What clearing credits took back: an issuer that clears by presentment keeps its item as it is.

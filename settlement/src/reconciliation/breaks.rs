@@ -21,6 +21,8 @@ pub enum Book {
 pub enum Code {
     /// The ledger captured it, no clearing file has it.
     MissingInClearing,
+    /// The ledger captured it, and it was set aside from its clearing file: it cannot be presented.
+    SetAside,
     /// A clearing file or the issuer has it, the ledger does not.
     MissingInSwitch,
     /// The ledger has it open, the issuer does not know it.
@@ -53,8 +55,9 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Code; 15] = [
+    pub const ALL: [Code; 16] = [
         Code::MissingInClearing,
+        Code::SetAside,
         Code::MissingInSwitch,
         Code::MissingAtIssuer,
         Code::Amount,

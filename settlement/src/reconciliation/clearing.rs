@@ -87,18 +87,26 @@ pub(super) fn compare(ledger: &[BookItem], cleared: &[Cleared], through: Busines
 }
 
 fn compare_item(item: &BookItem, presented: &[&Cleared], through: BusinessDate, breaks: &mut Vec<Break>) {
-    let due = if item.system == MessageSystem::Dual { item.captured(Some(through)) * item.sign() } else { 0 };
+    let aside = item.set_aside();
+    let captured = if item.system == MessageSystem::Dual { item.captured(Some(through)) } else { 0 };
+    let due = (captured - aside) * item.sign();
+    let absent = |code, ours: String, files: String| Break {
+        code,
+        payment: Some(item.payment),
+        rrn: item.rrn.to_string(),
+        network_id: item.network_id.map_or(String::new(), |id| id.to_string()),
+        ard: item.captures.iter().find_map(|capture| capture.ard).map_or(String::new(), |ard| ard.to_string()),
+        one: (Book::Ledger, ours),
+        other: (Book::Clearing, files),
+    };
+    if aside != 0 {
+        let why = item.set_aside.as_deref().unwrap_or("no reason was recorded");
+        let files = format!("{} set aside: {why}", minor(aside.abs(), item.currency));
+        breaks.push(absent(Code::SetAside, says(item, captured), files));
+    }
     let Some((last, _)) = presented.split_last() else {
         if due != 0 {
-            breaks.push(Break {
-                code: Code::MissingInClearing,
-                payment: Some(item.payment),
-                rrn: item.rrn.to_string(),
-                network_id: item.network_id.map_or(String::new(), |id| id.to_string()),
-                ard: item.captures.iter().find_map(|capture| capture.ard).map_or(String::new(), |ard| ard.to_string()),
-                one: (Book::Ledger, says(item, due)),
-                other: (Book::Clearing, "nothing".to_owned()),
-            });
+            breaks.push(absent(Code::MissingInClearing, says(item, due), "nothing".to_owned()));
         }
         return;
     };

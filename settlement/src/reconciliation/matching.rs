@@ -42,6 +42,8 @@ pub struct Reconciliation {
     pub population: Population,
     /// SHA-256 of the issuer's report.
     pub report_sha256: String,
+    /// The last business date whose captures were frozen.
+    pub through: BusinessDate,
 }
 
 impl Reconciliation {
@@ -72,5 +74,5 @@ pub fn reconcile(cleared: &[Cleared], ledger: &[BookItem], report: &Report, thro
         reversals_owed: counted.reversals_owed,
         total_rows,
     };
-    Reconciliation { breaks, population, report_sha256: report.sha256.clone() }
+    Reconciliation { breaks, population, report_sha256: report.sha256.clone(), through }
 }

@@ -34,11 +34,12 @@ fn book(number: i64, kind: PaymentKind, system: MessageSystem, state: State, app
         currency: Currency::EUR,
         approved,
         captures: Vec::new(),
+        set_aside: None,
     }
 }
 
 fn capture(number: i16, kind: CaptureKind, minor: i64) -> BookCapture {
-    BookCapture { number, date: date(), kind, amount: Amount::new(minor, Currency::EUR).unwrap(), ard: None }
+    BookCapture { number, date: date(), kind, amount: Amount::new(minor, Currency::EUR).unwrap(), ard: None, set_aside: 0 }
 }
 
 fn theirs(number: i64, kind: ItemKind, approved: i64, amount: i64, captured: bool) -> IssuerItem {
@@ -180,6 +181,22 @@ fn an_item_that_no_file_has_is_missing_in_clearing() {
     );
     assert_eq!(missing.other, (Book::Clearing, "nothing".to_owned()));
     assert!(missing.one.1.contains("12.50 EUR"), "{missing}");
+}
+
+#[test]
+fn what_was_set_aside_is_a_break_of_its_own_also_beside_a_presentment_of_the_same_payment() {
+    let mut books = Books::new();
+    // A second part of the completion, which could not be presented.
+    let first = &mut books.ledger[3];
+    first.captures.push(BookCapture { set_aside: 30, ..capture(2, CaptureKind::Sale, 30) });
+    first.set_aside = Some("DE55: the chip data is malformed".to_owned());
+    let found = books.reconcile().breaks;
+    assert_eq!(found.iter().map(|found| (found.code, found.payment)).collect::<Vec<_>>(), [(Code::SetAside, Some(payment(4)))]);
+    assert!(found[0].other.1.contains("DE55"), "{}", found[0]);
+    // Credited since, and the credit set aside as well: nothing stands any more.
+    let credit = BookCapture { set_aside: 30, ..capture(3, CaptureKind::Credit, 30) };
+    books.ledger[3].captures.push(credit);
+    assert_eq!(books.reconcile().breaks, []);
 }
 
 #[test]

@@ -20,9 +20,10 @@ where network = $1 and state in ('sent', 'approved', 'captured', 'reversing', 'r
 order by payment";
 
 const CAPTURES: &str = "
-select c.payment, c.number, c.date::text as date, c.kind, c.amount, c.currency, i.ard
+select c.payment, c.number, c.date::text as date, c.kind, c.amount, c.currency, i.ard, s.reason, s.amount as set_aside
 from ledger.capture_v1 c
 left join settlement.clearing_item i on i.payment = c.payment and i.presentment = c.number
+left join settlement.set_aside s on s.payment = c.payment and s.presentment = c.number
 where c.network = $1
 order by c.payment, c.number";
 
@@ -30,13 +31,19 @@ order by c.payment, c.number";
 pub async fn read_book(tx: &Transaction<'_>, network: &LinkId) -> Result<Vec<BookItem>, Error> {
     let name = network.as_str();
     let mut captures: BTreeMap<PaymentId, Vec<BookCapture>> = BTreeMap::new();
+    let mut reasons: BTreeMap<PaymentId, String> = BTreeMap::new();
     for row in tx.query(CAPTURES, &[&name]).await? {
-        captures.entry(payment(&row, "payment")?).or_default().push(capture(&row)?);
+        let payment = payment(&row, "payment")?;
+        captures.entry(payment).or_default().push(capture(&row)?);
+        if let Some(reason) = get(&row, "reason", "reason")? {
+            reasons.entry(payment).or_insert(reason);
+        }
     }
     let mut items = Vec::new();
     for row in tx.query(LEGS, &[&name]).await? {
         let mut item = item(&row)?;
         item.captures = captures.remove(&item.payment).unwrap_or_default();
+        item.set_aside = reasons.remove(&item.payment);
         items.push(item);
     }
     // A capture of a payment that is not there would vanish from the comparison.
@@ -59,6 +66,7 @@ fn item(row: &Row) -> Result<BookItem, Error> {
         currency: currency(row)?,
         approved: get(row, "approved", "approved amount")?,
         captures: Vec::new(),
+        set_aside: None,
     })
 }
 
@@ -69,6 +77,7 @@ fn capture(row: &Row) -> Result<BookCapture, Error> {
         date: date(row, "date")?,
         kind: word(get(row, "kind", "capture")?, "capture")?,
         amount: amount(row)?,
+        set_aside: get::<Option<i64>>(row, "set_aside", "amount")?.unwrap_or(0),
         ard: ard.map(|ard| Ard::parse(ard.as_bytes()).map_err(|_| Error::Damaged("reference"))).transpose()?,
     })
 }

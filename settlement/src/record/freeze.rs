@@ -1,15 +1,18 @@
 //! The freeze transaction: which captures are in the file of a date, under which number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ledger::{Clearing, postings};
 use payments::{BusinessDate, Currency, Wall};
 use tokio_postgres::{Client, IsolationLevel, Transaction};
+use vault::Sealer;
 
 use super::captures;
 use super::error::Error;
-use super::value::{currency, get, net, payment, to_word, word};
-use crate::clearing::{Endpoint, FileKey, Frozen, Manifest, Movement, freeze};
+use super::publish::VaultCards;
+use super::value::{amount, currency, get, net, payment, shard, to_word, word};
+use crate::clearing::{Endpoint, FileKey, Frozen, Manifest, Movement, SetAside, freeze, set_aside};
 
 /// A frozen file as it is recorded.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,10 +63,14 @@ from ledger.account_v1
 where code = any($1)
 group by currency";
 
-/// What all files of the network present.
+/// What all files of the network present, and what was set aside from them.
 const PRESENTED: &str = "
 select i.currency, sum(case when i.movement in ('sale', 'refund_reversal') then i.amount else -i.amount end)::text as net
-from settlement.clearing_item i
+from (
+  select endpoint, business_date, sequence, movement, amount, currency from settlement.clearing_item
+  union all
+  select endpoint, business_date, sequence, movement, amount, currency from settlement.set_aside
+) i
 join settlement.clearing_file f using (endpoint, business_date, sequence)
 where f.network = $1
 group by i.currency";
@@ -81,10 +88,20 @@ insert into settlement.clearing_file (endpoint, business_date, sequence, file_id
 values ($1, $2::text::date, $3, $4, $5, 'frozen', $6, $7, $8, $9)";
 
 const ADD_ITEMS: &str = "
-insert into settlement.clearing_item (payment, presentment, endpoint, business_date, sequence, shard, capture_seq, movement, amount, currency, ard)
-select u.payment, u.presentment, $1, $2::text::date, $3, u.shard, u.seq, u.movement, u.amount, u.currency, u.ard
-from unnest($4::uuid[], $5::int2[], $6::int2[], $7::int8[], $8::text[], $9::int8[], $10::int2[], $11::text[])
-  as u (payment, presentment, shard, seq, movement, amount, currency, ard)";
+insert into settlement.clearing_item (payment, presentment, endpoint, business_date, sequence, shard, capture_seq, movement, amount, currency, ard, note)
+select u.payment, u.presentment, $1, $2::text::date, $3, u.shard, u.seq, u.movement, u.amount, u.currency, u.ard, u.note
+from unnest($4::uuid[], $5::int2[], $6::int2[], $7::int8[], $8::text[], $9::int8[], $10::int2[], $11::text[], $12::text[])
+  as u (payment, presentment, shard, seq, movement, amount, currency, ard, note)";
+
+const ADD_SET_ASIDE: &str = "
+insert into settlement.set_aside (payment, presentment, endpoint, business_date, sequence, shard, capture_seq, movement, amount, currency, reason)
+values ($4, $5, $1, $2::text::date, $3, $6, $7, $8, $9, $10, $11)";
+
+const SET_ASIDE: &str = "
+select payment, presentment, shard, capture_seq, movement, amount, currency, reason
+from settlement.set_aside
+where endpoint = $1 and business_date = $2::text::date and sequence = $3
+order by shard, capture_seq";
 
 const ITEMS: &str = "
 select payment, movement, amount, currency, ard
@@ -92,29 +109,48 @@ from settlement.clearing_item
 where endpoint = $1 and business_date = $2::text::date and sequence = $3
 order by shard, capture_seq";
 
-/// Freezes the file of a closed business date, or gives the one that is frozen already. `now` is used the
-/// first time only. One transaction, one snapshot: number, items, and the ledger's sums belong together.
-pub async fn freeze_day(client: &mut Client, endpoint: &Endpoint, date: BusinessDate, now: Wall) -> Result<FrozenDay, Error> {
+/// Freezes the file of a closed business date, or gives the one that is frozen already. `now` and `cards` are
+/// used the first time only: what is frozen was proved to make a file, and what cannot be presented is set
+/// aside. One transaction, one snapshot: number, items, and the ledger's sums belong together.
+pub async fn freeze_day(
+    client: &mut Client,
+    endpoint: &Endpoint,
+    date: BusinessDate,
+    cards: Arc<dyn Sealer>,
+    now: Wall,
+) -> Result<FrozenDay, Error> {
     endpoint.validate()?;
     let name = endpoint.name.to_string();
     // Before the transaction, so that its snapshot sees what the one before it committed.
     client.execute(LOCK, &[&name]).await?;
-    let frozen = freeze_locked(client, endpoint, date, now).await;
+    let frozen = freeze_locked(client, endpoint, date, cards, now).await;
     client.execute(UNLOCK, &[&name]).await?;
     frozen
 }
 
-async fn freeze_locked(client: &mut Client, endpoint: &Endpoint, date: BusinessDate, now: Wall) -> Result<FrozenDay, Error> {
+async fn freeze_locked(
+    client: &mut Client,
+    endpoint: &Endpoint,
+    date: BusinessDate,
+    cards: Arc<dyn Sealer>,
+    now: Wall,
+) -> Result<FrozenDay, Error> {
     let tx = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).start().await?;
     let day = match read_frozen(&tx, endpoint, date).await? {
         Some(day) => day,
-        None => freeze_new(&tx, endpoint, date, now).await?,
+        None => freeze_new(&tx, endpoint, date, cards, now).await?,
     };
     tx.commit().await?;
     Ok(day)
 }
 
-async fn freeze_new(tx: &Transaction<'_>, endpoint: &Endpoint, date: BusinessDate, now: Wall) -> Result<FrozenDay, Error> {
+async fn freeze_new(
+    tx: &Transaction<'_>,
+    endpoint: &Endpoint,
+    date: BusinessDate,
+    cards: Arc<dyn Sealer>,
+    now: Wall,
+) -> Result<FrozenDay, Error> {
     let (name, network, on) = (endpoint.name.as_str(), endpoint.network.as_str(), date.to_string());
     let row = tx.query_one(CLOSED, &[&on]).await?;
     let (shards, open): (i64, i64) = (get(&row, "shards", "business day")?, get(&row, "open", "business day")?);
@@ -130,6 +166,9 @@ async fn freeze_new(tx: &Transaction<'_>, endpoint: &Endpoint, date: BusinessDat
     let sequence = u32::try_from(sequence).map_err(|_| Error::Damaged("sequence"))?;
     let captures = captures::read(tx, &endpoint.network, date).await?;
     let frozen = freeze(endpoint, FileKey { date, sequence, frozen_at: now }, captures)?;
+    let settings = endpoint.clone();
+    let proving = tokio::task::spawn_blocking(move || set_aside(&settings, frozen, &mut VaultCards(cards)));
+    let frozen = proving.await.map_err(|_| Error::Task)??;
     let ledger = ledger_net(tx, endpoint, date).await?;
     let settings = serde_json::to_string(endpoint).map_err(|_| Error::Damaged("settings"))?;
     let nets: Vec<(u16, String)> = ledger.iter().map(|(currency, net)| (currency.numeric(), net.to_string())).collect();
@@ -142,6 +181,7 @@ async fn freeze_new(tx: &Transaction<'_>, endpoint: &Endpoint, date: BusinessDat
     )
     .await?;
     add_items(tx, name, &on, number, &frozen).await?;
+    add_set_aside(tx, name, &on, number, &frozen.set_aside).await?;
     Ok(FrozenDay { frozen, endpoint: endpoint.clone(), ledger, published: None })
 }
 
@@ -157,12 +197,43 @@ async fn add_items(tx: &Transaction<'_>, name: &str, on: &str, number: i32, froz
     let currencies: Result<Vec<i16>, _> = items.iter().map(|item| i16::try_from(item.amount.currency().numeric())).collect();
     let currencies = currencies.map_err(|_| Error::Damaged("currency"))?;
     let ards: Vec<&str> = items.iter().map(|item| item.ard.as_str()).collect();
+    let notes: Vec<Option<String>> = items.iter().map(|item| item.note.as_ref().map(to_word)).collect();
     tx.execute(
         ADD_ITEMS,
-        &[&name, &on, &number, &payments, &presentments, &shards, &seqs, &movements, &amounts, &currencies, &ards],
+        &[&name, &on, &number, &payments, &presentments, &shards, &seqs, &movements, &amounts, &currencies, &ards, &notes],
     )
     .await?;
     Ok(())
+}
+
+async fn add_set_aside(tx: &Transaction<'_>, name: &str, on: &str, number: i32, aside: &[SetAside]) -> Result<(), Error> {
+    for aside in aside {
+        let shard = i16::try_from(aside.shard.0).map_err(|_| Error::Damaged("shard"))?;
+        let currency = i16::try_from(aside.amount.currency().numeric()).map_err(|_| Error::Damaged("currency"))?;
+        let (movement, amount) = (to_word(&aside.movement), aside.amount.minor());
+        let (payment, reason) = (aside.payment.0, aside.reason.as_str());
+        tx.execute(
+            ADD_SET_ASIDE,
+            &[&name, &on, &number, &payment, &aside.number, &shard, &aside.seq, &movement, &amount, &currency, &reason],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn read_set_aside(tx: &Transaction<'_>, name: &str, on: &str, number: i32) -> Result<Vec<SetAside>, Error> {
+    let one = |row: &tokio_postgres::Row| {
+        Ok(SetAside {
+            payment: payment(row, "payment")?,
+            number: get(row, "presentment", "capture")?,
+            shard: shard(row)?,
+            seq: get(row, "capture_seq", "capture")?,
+            movement: word(get(row, "movement", "movement")?, "movement")?,
+            amount: amount(row)?,
+            reason: get(row, "reason", "reason")?,
+        })
+    };
+    tx.query(SET_ASIDE, &[&name, &on, &number]).await?.iter().map(one).collect()
 }
 
 /// What the ledger's journals of a date moved on the network's accounts: all that is on them, less what
@@ -191,7 +262,10 @@ async fn read_frozen(tx: &Transaction<'_>, endpoint: &Endpoint, date: BusinessDa
     let number: i32 = get(&row, "sequence", "sequence")?;
     let sequence = u32::try_from(number).map_err(|_| Error::Damaged("sequence"))?;
     let key = FileKey { date, sequence, frozen_at: Wall(get(&row, "frozen_at", "time")?) };
-    let frozen = freeze(&endpoint, key, captures::read(tx, &endpoint.network, date).await?)?;
+    let mut frozen = freeze(&endpoint, key, captures::read(tx, &endpoint.network, date).await?)?;
+    frozen.set_aside = read_set_aside(tx, name, &on, number).await?;
+    let aside: BTreeSet<_> = frozen.set_aside.iter().map(|aside| (aside.shard, aside.seq)).collect();
+    frozen.items.retain(|item| !aside.contains(&(item.capture.shard, item.capture.item.seq)));
     let kept = tx.query(ITEMS, &[&name, &on, &number]).await?;
     if kept.len() != frozen.items.len() || get::<&str>(&row, "file_id", "file id")? != frozen.id.as_str() {
         return Err(Error::Changed(date));

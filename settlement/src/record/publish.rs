@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use payments::{BusinessDate, CardRef, PaymentId, Wall};
 use tokio_postgres::Client;
-use vault::{Reason, Sealer};
+use vault::{Reason, Sealer, VaultError};
 
 use super::error::Error;
 use super::freeze::{FrozenDay, freeze_day};
-use crate::clearing::{ClearCard, Endpoint, Published, Step, Unseal, Unsealed, publish};
+use crate::clearing::{CannotUnseal, ClearCard, Endpoint, Published, SetAside, Step, Unseal, Unsealed, publish};
 
 const MARK: &str = "
 update settlement.clearing_file
@@ -26,13 +26,17 @@ pub struct VaultCards(pub Arc<dyn Sealer>);
 impl Unseal for VaultCards {
     fn unseal(&mut self, payment: PaymentId, card: &CardRef) -> Unsealed {
         let span = tracing::info_span!("clearing_record", %payment);
-        let card = span.in_scope(|| self.0.unseal(&card.sealed, Reason::Clearing)).map_err(|why| why.to_string())?;
+        let card = span.in_scope(|| self.0.unseal(&card.sealed, Reason::Clearing)).map_err(|why| match why {
+            VaultError::NotAuthentic | VaultError::UnknownKey(_) => CannotUnseal::Card(why.to_string()),
+            _ => CannotUnseal::Vault(why.to_string()),
+        })?;
         Ok(ClearCard { pan: card.pan.clone(), expiry: card.expiry, sequence: card.sequence })
     }
 }
 
 /// Freezes a closed date if it is not frozen yet, and publishes its file. A run after a crash ends what the
-/// one before began, with the same bytes; a run after success finds the file and says so.
+/// one before began, with the same bytes; a run after success finds the file and says so. Also gives what was
+/// set aside from the file, on every run.
 pub async fn publish_day(
     client: &mut Client,
     endpoint: &Endpoint,
@@ -40,9 +44,9 @@ pub async fn publish_day(
     directory: PathBuf,
     cards: Arc<dyn Sealer>,
     now: Wall,
-) -> Result<Published, Error> {
-    let day = freeze_day(client, endpoint, date, now).await?;
-    let key = day.frozen.key;
+) -> Result<(Published, Vec<SetAside>), Error> {
+    let day = freeze_day(client, endpoint, date, Arc::clone(&cards), now).await?;
+    let (key, set_aside) = (day.frozen.key, day.frozen.set_aside.clone());
     let published = tokio::task::spawn_blocking(move || {
         let FrozenDay { frozen, endpoint, ledger, .. } = &day;
         publish(&directory, endpoint, frozen, &mut VaultCards(cards), ledger, &mut |_: Step| Ok(()))
@@ -55,5 +59,5 @@ pub async fn publish_day(
     if marked == 0 && client.query_opt(SAME, &[&name, &on, &sequence, &sha256]).await?.is_none() {
         return Err(Error::Clash(date));
     }
-    Ok(published)
+    Ok((published, set_aside))
 }

@@ -3,14 +3,15 @@
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use payments::{BusinessDate, LinkId};
+use payments::{BusinessDate, LinkId, Wall};
+use serde::Serialize;
 use tokio_postgres::{Client, IsolationLevel};
 
 use super::book::read_book;
 use super::error::Error;
 use super::value::{date, get};
 use crate::clearing::{Endpoint, read_manifest, read_rows};
-use crate::reconciliation::{Cleared, Reconciliation, Report, reconcile};
+use crate::reconciliation::{Break, Cleared, Reconciliation, Report, reconcile};
 
 const FILES: &str = "
 select endpoint, business_date::text as business_date, sequence, settings, sha256
@@ -54,6 +55,61 @@ pub async fn reconcile_network(
     tx.commit().await?;
     let cleared = tokio::task::spawn_blocking(move || read_cleared(&files)).await.map_err(|_| Error::Task)??;
     Ok(reconcile(&cleared, &book, &report, through))
+}
+
+const KEEP: &str = "
+insert into settlement.reconciliation (network, number, reconciled_at, report_sha256, through, proves, population, breaks)
+select $1, coalesce(max(number), 0) + 1, $2, $3, $4::text::date, $5, $6, $7
+from settlement.reconciliation where network = $1";
+
+const LAST: &str = "
+select number, reconciled_at, report_sha256, through::text as through, proves, breaks
+from settlement.reconciliation where network = $1 order by number desc limit 1";
+
+/// Keeps what a reconciliation found, so that its breaks can be worked on. Two at once: one is refused by its
+/// number.
+pub async fn keep(client: &Client, network: &LinkId, found: &Reconciliation, now: Wall) -> Result<(), Error> {
+    let name = network.as_str();
+    let json = |value: serde_json::Result<String>| value.map_err(|_| Error::Damaged("reconciliation"));
+    let (population, breaks) = (json(serde_json::to_string(&found.population))?, json(serde_json::to_string(&found.breaks))?);
+    let (through, proves) = (found.through.to_string(), found.proves());
+    client.execute(KEEP, &[&name, &now.0, &found.report_sha256, &through, &proves, &population, &breaks]).await?;
+    Ok(())
+}
+
+/// What is kept of a reconciliation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// The network.
+    pub network: LinkId,
+    /// 1 for the network's first.
+    pub number: i32,
+    /// When it was made, microseconds since 1970.
+    pub reconciled_at: Wall,
+    /// The issuer's report that it was made with.
+    pub report_sha256: String,
+    /// The last business date whose captures were frozen.
+    pub through: BusinessDate,
+    /// Whether it proves that the books agree.
+    pub proves: bool,
+    /// What it found.
+    pub breaks: Vec<Break>,
+}
+
+/// The last reconciliation of a network, where one was kept.
+pub async fn last_kept(client: &Client, network: &LinkId) -> Result<Option<Kept>, Error> {
+    let name = network.as_str();
+    let Some(row) = client.query_opt(LAST, &[&name]).await? else { return Ok(None) };
+    let breaks: &str = get(&row, "breaks", "breaks")?;
+    Ok(Some(Kept {
+        network: *network,
+        number: get(&row, "number", "reconciliation")?,
+        reconciled_at: Wall(get(&row, "reconciled_at", "time")?),
+        report_sha256: get(&row, "report_sha256", "hash")?,
+        through: date(&row, "through")?,
+        proves: get(&row, "proves", "reconciliation")?,
+        breaks: serde_json::from_str(breaks).map_err(|_| Error::Damaged("breaks"))?,
+    }))
 }
 
 /// Reads the presentments of published files, each with its endpoint, its manifest's path and the hash that

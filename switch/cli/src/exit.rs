@@ -9,6 +9,8 @@ pub(crate) struct Exit {
 
 /// A check failed.
 pub(crate) const CHECK: u8 = 1;
+/// Wrong words on the command line.
+pub(crate) const USAGE: u8 = 2;
 /// Bad input data.
 pub(crate) const DATA: u8 = 65;
 /// A peer is unavailable.

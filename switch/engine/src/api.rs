@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledger::{AccountCode, Command, Committed, Found, Lookup, Refusal, Seq};
+use ledger::{AccountCode, ClaimKey, Command, Committed, Found, Lookup, Refusal, Seq};
 use payments::outgoing::{Incoming, Outgoing, Response};
 use payments::request::PinEntry;
 use payments::{Amount, BusinessDate, CardRef, LinkId, Mono, PaymentId, Request, ResponseCode, Rrn, Stan, State, Text};
@@ -181,6 +181,15 @@ pub enum Operator {
     },
     /// No new requests (91); what is in flight ends.
     Drain,
+}
+
+/// An operator's command that is told its outcome, by what makes it idempotent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Order {
+    /// A deposit or a clearing file that was sent, by its claim.
+    Post(ClaimKey),
+    /// A cut-over, by the day to open.
+    CutOver(BusinessDate),
 }
 
 /// What is to be done.
@@ -368,6 +377,13 @@ pub enum Note {
         what: &'static str,
         /// Which payment, if one.
         payment: Option<PaymentId>,
+    },
+    /// An operator's command is durable, or was refused and why.
+    Ordered {
+        /// Which.
+        order: Order,
+        /// Why not, where it was refused.
+        refused: Option<Refusal>,
     },
     /// A business day was opened.
     DayOpened(BusinessDate),

@@ -2,10 +2,10 @@
 //! once nothing of it is in flight, and never changes after that.
 
 use indexmap::IndexMap;
-use ledger::Command;
+use ledger::{Command, Refusal};
 use payments::{BusinessDate, Now};
 
-use crate::api::{Effect, Note};
+use crate::api::{Effect, Note, Order};
 use crate::engine::{Engine, Out, Pending};
 
 /// The days as the engine sees them.
@@ -44,7 +44,9 @@ impl Engine {
     pub(crate) fn cut_over(&mut self, now: Now, date: BusinessDate, out: Out<'_>) {
         if date <= self.days.open {
             let what = "a cut-over to a day that is not later than the open one was refused";
-            return out.push(Effect::Note(Note::Alarm { what, payment: None }));
+            out.push(Effect::Note(Note::Alarm { what, payment: None }));
+            let (order, refused) = (Order::CutOver(date), Some(Refusal::Day(date)));
+            return out.push(Effect::Note(Note::Ordered { order, refused }));
         }
         let mut command = Command::at(now.wall);
         command.day_opened = Some(date);
@@ -55,6 +57,7 @@ impl Engine {
         let cut = std::mem::replace(&mut self.days.open, date);
         self.days.closing.push(cut);
         out.push(Effect::Note(Note::DayOpened(date)));
+        out.push(Effect::Note(Note::Ordered { order: Order::CutOver(date), refused: None }));
         self.close_days(now, out);
     }
 

@@ -10,7 +10,7 @@ use payments::outgoing::{Outgoing, Response};
 use payments::request::CardKind;
 use payments::{BusinessDate, LinkId, Mono, Now, PaymentId, Request, Rrn, Shard, Text};
 
-use crate::api::{CallId, Carried, ConnId, Effect, Event, LegId, Load, Note, Secrets, Sent, StoreEvent};
+use crate::api::{CallId, Carried, ConnId, Effect, Event, LegId, Load, Note, Order, Secrets, Sent, StoreEvent};
 use crate::cases::{Case, CaseId};
 use crate::days::Days;
 use crate::lanes::Active;
@@ -72,6 +72,8 @@ pub(crate) enum Pending {
     DayOpened(BusinessDate),
     /// A business day was closed.
     DayClosed(BusinessDate),
+    /// An operator waits for the outcome.
+    Order(Order),
     /// Nothing goes on.
     Nothing,
 }
@@ -240,6 +242,7 @@ impl Engine {
             Pending::Change(payment) => self.changed(now, payment, durable, out),
             Pending::DayOpened(date) => self.day_opened(now, date, out),
             Pending::DayClosed(date) => out.push(Effect::Note(Note::DayClosed(date))),
+            Pending::Order(order) => out.push(Effect::Note(Note::Ordered { order, refused: None })),
             Pending::Nothing => {}
         }
     }
@@ -249,9 +252,15 @@ impl Engine {
             Pending::Accept(case) => self.accept_refused(now, case, why, out),
             Pending::Outcome(case) => self.outcome_refused(now, case, why, out),
             Pending::Change(payment) => self.change_refused(now, payment, why, out),
-            Pending::DayOpened(_) | Pending::DayClosed(_) => {
+            Pending::DayOpened(date) => {
+                out.push(Effect::Note(Note::Alarm { what: "a business day could not be recorded", payment: None }));
+                out.push(Effect::Note(Note::Ordered { order: Order::CutOver(date), refused: Some(why) }));
+            }
+            Pending::DayClosed(_) => {
                 out.push(Effect::Note(Note::Alarm { what: "a business day could not be recorded", payment: None }));
             }
+            // The operator is told, and knows what it is about.
+            Pending::Order(order) => out.push(Effect::Note(Note::Ordered { order, refused: Some(why) })),
             Pending::Nothing => out.push(Effect::Note(Note::Alarm { what: "an operator's command was refused", payment: None })),
         }
     }

@@ -29,7 +29,7 @@ pub mod tables;
 mod transfer;
 
 pub use api::{
-    CallId, Carried, ConnId, Effect, Event, HsmDone, HsmFailure, HsmJob, LegId, LinkAct, LinkEvent, Load, Note, Operator,
+    CallId, Carried, ConnId, Effect, Event, HsmDone, HsmFailure, HsmJob, LegId, LinkAct, LinkEvent, Load, Note, Operator, Order,
     Secrets, Sent, StanBlock, StoreEvent, UnsealReason,
 };
 pub use engine::Engine;

@@ -3,13 +3,14 @@
 
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use engine::{Event, Operator};
-use ledger::AccountCode;
+use engine::{Event, Operator, Order};
+use ledger::{AccountCode, Found, Lookup, Refusal, Store};
 use metrics_exporter_prometheus::PrometheusHandle;
 use payments::{Amount, BusinessDate, Currency, LinkId, PaymentId, Rrn, Text};
 use serde::Deserialize;
@@ -17,7 +18,11 @@ use serde_json::{Value, json};
 use store::PgStore;
 use tokio::net::TcpListener;
 
-use crate::peers::Shared;
+use crate::orders::words;
+use crate::peers::{ShardHandle, Shared};
+
+/// An operator waits so long for an order to be durable.
+const WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 struct Admin {
@@ -133,12 +138,29 @@ struct CutOver {
     date: BusinessDate,
 }
 
+/// Opens a business day in every shard, and answers once it is durable in all of them.
 async fn cut_over(State(admin): State<Admin>, Json(command): Json<CutOver>) -> Answer {
-    for shard in &admin.shared.shards {
-        tell(shard, Operator::CutOver { date: command.date }).await?;
+    let date = command.date;
+    let shards = &admin.shared.shards;
+    // All are looked at before one is told: a day that one refuses must not open in another.
+    if let Some(open) = shards.iter().filter_map(open_day).find(|open| *open > date) {
+        return Err(refused(StatusCode::CONFLICT, format!("business day {open} is open; a cut-over goes to a later day")));
     }
-    tracing::info!(target: "operator", date = %command.date, "cut-over ordered");
-    Ok(Json(json!({ "ordered": command.date })))
+    let due: Vec<&ShardHandle> = shards.iter().filter(|shard| open_day(shard) != Some(date)).collect();
+    for shard in &due {
+        let order = Operator::CutOver { date };
+        match give(shard, Order::CutOver(date), order).await? {
+            Ok(()) => {}
+            // Somebody else opened it in between.
+            Err(Refusal::Day(_)) if open_day(shard) == Some(date) => {}
+            Err(why) => return Err(refused(StatusCode::CONFLICT, words(&why))),
+        }
+    }
+    Ok(Json(json!({ "outcome": if due.is_empty() { "already done" } else { "done" }, "business_date": date })))
+}
+
+fn open_day(shard: &ShardHandle) -> Option<BusinessDate> {
+    shard.status.lock().unwrap_or_else(PoisonError::into_inner).business_date
 }
 
 #[derive(Deserialize)]
@@ -155,8 +177,7 @@ async fn deposit(State(admin): State<Admin>, Json(order): Json<DepositOrder>) ->
     let amount = Amount::new(order.amount_minor, order.currency).map_err(|e| refused(StatusCode::BAD_REQUEST, e))?;
     let account: AccountCode = ledger::postings::customer(&order.account);
     let shard = admin.shared.shard_of_account(&order.account).ok_or_else(|| refused(StatusCode::NOT_FOUND, "no shard"))?;
-    tell(shard, Operator::Deposit { reference: order.reference, account, amount }).await?;
-    Ok(Json(json!({ "ordered": order.reference })))
+    post_once(&admin, shard, order.reference, Operator::Deposit { reference: order.reference, account, amount }).await
 }
 
 #[derive(Deserialize)]
@@ -174,8 +195,48 @@ async fn clearing_sent(State(admin): State<Admin>, Json(order): Json<ClearingSen
     let amount = |minor| Amount::new(minor, order.currency).map_err(|e| refused(StatusCode::BAD_REQUEST, e));
     let (sales, refunds) = (amount(order.sales_minor)?, amount(order.refunds_minor)?);
     let shard = admin.shared.shards.first().ok_or_else(|| refused(StatusCode::NOT_FOUND, "no shard"))?;
-    tell(shard, Operator::ClearingSent { file: order.file, network: order.network, sales, refunds }).await?;
-    Ok(Json(json!({ "ordered": order.file })))
+    let sent = Operator::ClearingSent { file: order.file, network: order.network, sales, refunds };
+    post_once(&admin, shard, order.file, sent).await
+}
+
+/// Has something posted under its reference, and says what came of it. The same again is no second posting
+/// and no fault; something else under the same reference is refused.
+async fn post_once(admin: &Admin, shard: &ShardHandle, reference: Text<32>, command: Operator) -> Answer {
+    let Some((key, body)) = command.claim() else { return Err(refused(StatusCode::BAD_REQUEST, "it posts nothing")) };
+    let known = async || {
+        let unavailable = |error: ledger::ReadError| refused(StatusCode::SERVICE_UNAVAILABLE, error);
+        match admin.store.lookup(shard.number, &Lookup::Claim(key)).await.map_err(unavailable)? {
+            Found::Claim(Some(claim)) if claim.body == body => Ok(true),
+            Found::Claim(Some(_)) => {
+                Err(refused(StatusCode::CONFLICT, format!("{reference} was used before for something else; nothing was posted")))
+            }
+            _ => Ok(false),
+        }
+    };
+    let answer = |outcome: &str| Ok(Json(json!({ "outcome": outcome, "reference": reference })));
+    if known().await? {
+        return answer("already done");
+    }
+    match give(shard, Order::Post(key), command).await? {
+        Ok(()) => answer("done"),
+        // Somebody else gave the same order in between.
+        Err(Refusal::ClaimTaken(_)) if known().await? => answer("already done"),
+        Err(why) => Err(refused(StatusCode::CONFLICT, words(&why))),
+    }
+}
+
+/// Gives an order and waits until it is durable or refused.
+async fn give(shard: &ShardHandle, order: Order, command: Operator) -> Result<Result<(), Refusal>, (StatusCode, Json<Value>)> {
+    let told = shard.orders.wait(order);
+    tell(shard, command).await?;
+    match tokio::time::timeout(WITHIN, told).await {
+        Ok(Ok(outcome)) => Ok(outcome),
+        Ok(Err(_)) | Err(_) => {
+            let what =
+                "ordered, and not durable within 10 seconds: it may still come; the same command again says what came of it";
+            Err(refused(StatusCode::SERVICE_UNAVAILABLE, what))
+        }
+    }
 }
 
 async fn retry(State(admin): State<Admin>, Path(payment): Path<String>) -> Answer {
@@ -186,6 +247,6 @@ async fn retry(State(admin): State<Admin>, Path(payment): Path<String>) -> Answe
     Ok(Json(json!({ "ordered": payment })))
 }
 
-async fn tell(shard: &crate::peers::ShardHandle, command: Operator) -> Result<(), (StatusCode, Json<Value>)> {
+async fn tell(shard: &ShardHandle, command: Operator) -> Result<(), (StatusCode, Json<Value>)> {
     shard.events.send(Event::Operator(command)).await.map_err(|_| refused(StatusCode::SERVICE_UNAVAILABLE, "the engine is gone"))
 }

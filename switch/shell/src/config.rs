@@ -15,6 +15,8 @@ use payments::{AcquirerId, LinkId, Text};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::schema;
+
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -382,9 +384,15 @@ impl Config {
         }
         let mut links = BTreeMap::new();
         let mut settings = indexmap::IndexMap::new();
+        let address = |whose: String, address: &str, least: u16| match address_fault(address, least) {
+            Some(what) => Err(place(&format!("\"{address}\""), format!("{whose}: \"{address}\": {what}"))),
+            None => Ok(()),
+        };
+        address("admin".to_owned(), &file.admin, 0)?;
         for (name, link) in file.link {
             let header = format!("[link.{name}]");
             let wrong = |what: &str| place(&header, format!("link {name}: {what}"));
+            address(format!("link {name}: connect"), &link.connect, 1)?;
             if link.protocol == Protocol::Iso20022 && link.pacs.is_none() {
                 return Err(wrong("a bank link needs pacs = { own_bic = \"...\", peer_bic = \"...\" }"));
             }
@@ -418,6 +426,7 @@ impl Config {
                     what: format!("listener {}: {what}", listener.name),
                 }
             };
+            address(format!("listener {}: listen", listener.name), &listener.listen, 0)?;
             if listener.protocol == Protocol::Iso20022 && listener.pacs.is_none() {
                 return Err(wrong("a bank listener needs pacs = { own_bic = \"...\", peer_bic = \"...\" }"));
             }
@@ -470,6 +479,28 @@ impl Config {
     /// The directory of the token.
     pub fn token_dir(&self) -> PathBuf {
         self.data_dir.join(&self.hsm.token_dir)
+    }
+}
+
+/// Schemas of the node's file and of the files that it names, each by the name that `init` gives it.
+pub fn schemas() -> [(&'static str, serde_json::Value); 4] {
+    [
+        ("switchyard.toml", schema::of::<NodeFile>()),
+        ("registry.toml", schema::of::<RegistryFile>()),
+        ("routes.toml", schema::of::<routing::RoutesFile>()),
+        ("risk.toml", schema::of::<risk::RulesFile>()),
+    ]
+}
+
+/// What is wrong with an address, `HOST:PORT`; `least` is the lowest port that makes sense.
+fn address_fault(address: &str, least: u16) -> Option<String> {
+    let Some((host, port)) = address.rsplit_once(':') else { return Some("write HOST:PORT".to_owned()) };
+    if host.is_empty() || (host.contains(':') && !(host.starts_with('[') && host.ends_with(']'))) {
+        return Some("write HOST:PORT, an IPv6 address in brackets: [::1]:8583".to_owned());
+    }
+    match port.parse::<u16>() {
+        Ok(number) if number >= least && port.bytes().all(|byte| byte.is_ascii_digit()) => None,
+        _ => Some(format!("the port must be {least} to 65535")),
     }
 }
 
@@ -621,6 +652,14 @@ links = ["net"]
         let error = load(&NODE.replace("mac_key", "mac_kee"), REGISTRY, ROUTES).unwrap_err();
         assert_eq!((error.file.file_name().unwrap().to_str(), error.line), (Some("switchyard.toml"), Some(15)));
         assert!(error.what.contains("mac_kee"), "{error}");
+        let error = load(&NODE.replace("127.0.0.1:0", "127.0.0.1:99999"), REGISTRY, ROUTES).unwrap_err();
+        assert_eq!(error.line, Some(10), "{error}");
+        assert!(error.what.contains("0 to 65535"), "{error}");
+        for (bad, least) in [("127.0.0.1", 0), (":8583", 0), ("::1:8583", 0), ("localhost:x", 0), ("localhost:0", 1), ("h:+1", 0)]
+        {
+            assert!(address_fault(bad, least).is_some(), "{bad}");
+        }
+        assert_eq!((address_fault("[::1]:8583", 1), address_fault("issuer.example:1", 1)), (None, None));
         let error = load(NODE, REGISTRY, &ROUTES.replace("\"net\"", "\"elsewhere\"")).unwrap_err();
         assert!(error.to_string().contains("add [link.elsewhere]"), "{error}");
         assert_eq!(error.line, Some(6));

@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use crate::carried::Keep;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Profile};
+use crate::orders::Orders;
 use crate::peers::{Conns, LinkState, ShardHandle, Shared};
 use crate::shard::ShardTask;
 use crate::writer::{Queue, Writer, WriterEnd};
@@ -181,7 +182,7 @@ async fn start(
         let seed = getrandom::u64().map_err(|error| lost(&error))?;
         let mut opening = Vec::new();
         let engine = Engine::open(shard, Arc::clone(&config.tables), seed, fence.epoch, snapshot, clock.now(), &mut opening);
-        shards.push(ShardHandle { events, queue, status: Arc::default() });
+        shards.push(ShardHandle { number: shard, events, queue, status: Arc::default(), orders: Orders::default() });
         parts.push((shard, fence, book, engine, opening, received));
     }
     let links: IndexMap<_, _> = config.links.keys().map(|name| (*name, Arc::new(LinkState::new(*name)))).collect();

@@ -35,6 +35,8 @@ pub(crate) fn note(shard: Shard, note: &Note) {
             metrics::counter!("switchyard_alarms_total").increment(1);
             tracing::error!(target: "alarm", payment = payment.map(|id| id.to_string()), what, "alarm");
         }
+        Note::Ordered { order, refused: None } => tracing::info!(target: "operator", ?order, "an order is durable"),
+        Note::Ordered { order, refused: Some(why) } => tracing::warn!(target: "operator", ?order, ?why, "an order was refused"),
         Note::DayOpened(date) => tracing::info!(target: "day", %date, "business day opened"),
         Note::DayClosed(date) => tracing::info!(target: "day", %date, "business day closed"),
     }

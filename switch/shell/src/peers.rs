@@ -16,6 +16,7 @@ use crate::carried::Keep;
 use crate::clock::Clock;
 use crate::config::{Config, ListenerConfig};
 use crate::framed;
+use crate::orders::Orders;
 use crate::socket::{OutKind, Outbound};
 use crate::writer::Queue;
 
@@ -34,9 +35,11 @@ pub(crate) struct Shared {
 
 /// Where a shard's engine is reached.
 pub(crate) struct ShardHandle {
+    pub(crate) number: Shard,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) status: Arc<Mutex<ShardStatus>>,
+    pub(crate) orders: Orders,
 }
 
 /// What the admin port tells about a shard.

@@ -190,11 +190,18 @@ impl ShardTask {
 
     fn note(&self, note: &Note) {
         observe::note(self.shard, note);
-        if let Note::DayClosed(date) = note
-            && let Some(handle) = self.shared.shards.get(usize::from(self.shard.0))
-        {
-            let mut status = handle.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            status.closed.push(*date);
+        let Some(handle) = self.shared.shards.get(usize::from(self.shard.0)) else { return };
+        match note {
+            Note::DayClosed(date) => {
+                let mut status = handle.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                status.closed.push(*date);
+            }
+            Note::Ordered { order, refused } => {
+                // Who is told of a cut-over looks at the status next.
+                self.publish();
+                handle.orders.tell(*order, refused.as_ref());
+            }
+            _ => {}
         }
     }
 

@@ -25,6 +25,7 @@ pub(crate) struct Plain {
 #[derive(clap::Subcommand)]
 pub(crate) enum SafAction {
     /// How many are owed.
+    #[command(after_help = "Example: switchyard saf depth --admin 127.0.0.1:9100")]
     Depth {
         #[command(flatten)]
         port: Port,
@@ -142,7 +143,14 @@ fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>, admin: &s
     let good = answer.status().is_success();
     let text = answer.body_mut().read_to_string().map_err(|error| unavailable(admin, &error))?;
     let value: Value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    if good { Ok(value) } else { Err(Exit::new(CHECK, value["error"].as_str().unwrap_or("refused"))) }
+    if good {
+        return Ok(value);
+    }
+    // 503: it could not be found out, which is not a refusal.
+    let code = if answer.status().as_u16() == 503 { UNAVAILABLE } else { CHECK };
+    // What is no JSON at all is the framework's word about a body that it could not read.
+    let what = value["error"].as_str().or(value.as_str()).unwrap_or("refused");
+    Err(Exit::new(code, what))
 }
 
 fn unavailable(admin: &str, error: &ureq::Error) -> Exit {

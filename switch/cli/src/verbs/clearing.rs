@@ -1,35 +1,28 @@
-//! `switchyard clearing` and `switchyard recon`.
+//! `switchyard clearing`.
 
 use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use payments::{BusinessDate, LinkId, Wall};
-use serde::Deserialize;
+use payments::{BusinessDate, Wall};
 use serde_json::{Value, json};
-use settlement::clearing::{Endpoint, read_manifest, read_rows};
+use settlement::clearing::{Endpoint, Published, SetAside, read_manifest, read_rows};
 use settlement::reconciliation::Cleared;
-use settlement::record::{publish_day, reconcile_network};
+use settlement::record::publish_day;
+use switch::Config;
 
+use super::clearing_read;
 use crate::books::Books;
+use crate::clearing_file::ClearingFile;
 use crate::exit::{CHECK, CONFIG, DATA, Exit, IO, OrExit, UNAVAILABLE};
 use crate::token::{self, runtime};
 use crate::verbs::admin;
 
-/// `clearing.toml`, beside the configuration.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ClearingFile {
-    directory: PathBuf,
-    #[serde(default)]
-    endpoint: Vec<Endpoint>,
-}
-
 /// What to do with clearing files.
 #[derive(clap::Subcommand)]
 pub(crate) enum Action {
-    /// Freeze a closed business day and publish its files. A second run finds them.
+    /// Freeze a closed business day and publish its files; a second run finds them. What cannot be presented
+    /// is set aside, listed, and makes the exit code 1.
     #[command(
         after_help = "Example: switchyard clearing build --config lab/switchyard.toml --date 2026-11-21 --admin 127.0.0.1:9100"
     )]
@@ -40,19 +33,31 @@ pub(crate) enum Action {
         /// The closed day.
         #[arg(long)]
         date: String,
-        /// The running switch, which posts what was sent.
+        /// The running switch, which posts what was sent, once, however often it is told.
         #[arg(long)]
         admin: Option<String>,
     },
-    /// List the records of a published file, without card data.
+    /// List the records of a published file, card numbers masked.
+    #[command(
+        after_help = "Example: switchyard clearing read --config lab/switchyard.toml lab/clearing/scheme1-2026-11-21-00001.json"
+    )]
     Read {
         /// The configuration; `clearing.toml` lies beside it.
         #[arg(long)]
         config: PathBuf,
         /// The manifest.
         manifest: PathBuf,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+        /// Show card numbers in full.
+        #[arg(long)]
+        reveal: bool,
     },
     /// Check a published file against its manifest.
+    #[command(
+        after_help = "Example: switchyard clearing verify --config lab/switchyard.toml lab/clearing/scheme1-2026-11-21-00001.json"
+    )]
     Verify {
         /// The configuration; `clearing.toml` lies beside it.
         #[arg(long)]
@@ -62,35 +67,13 @@ pub(crate) enum Action {
     },
 }
 
-/// What to reconcile.
-#[derive(clap::Subcommand)]
-pub(crate) enum ReconAction {
-    /// Reconcile file, ledger and issuer's report of a network, item by item.
-    #[command(
-        after_help = "Example: switchyard recon run --config lab/switchyard.toml --network dual --report dual.report.ndjson"
-    )]
-    Run {
-        /// The configuration; `clearing.toml` lies beside it.
-        #[arg(long)]
-        config: PathBuf,
-        /// The network, by its link.
-        #[arg(long)]
-        network: String,
-        /// The issuer's report (docs/clearing.md).
-        #[arg(long)]
-        report: PathBuf,
-    },
-}
-
 pub(crate) fn run(action: Action) -> Result<(), Exit> {
     match action {
         Action::Build { config, date, admin } => build(&config, &date, admin.as_deref()),
-        Action::Read { config, manifest } => {
+        Action::Read { config, manifest, json, reveal } => {
             let (endpoint, described) = described(&config, &manifest)?;
             let data = File::open(manifest.with_file_name(&described.file)).or_exit(IO)?;
-            let (rows, _) = read_rows(data, endpoint.format()).or_exit(DATA)?;
-            rows.iter().for_each(|row| println!("{row:?}"));
-            Ok(())
+            clearing_read::print(data, endpoint.format(), json, reveal)
         }
         Action::Verify { config, manifest } => {
             let (endpoint, described) = described(&config, &manifest)?;
@@ -117,69 +100,100 @@ pub(crate) fn run(action: Action) -> Result<(), Exit> {
 
 fn build(path: &Path, date: &str, admin_port: Option<&str>) -> Result<(), Exit> {
     let date = BusinessDate::parse(date).map_err(|_| Exit::new(DATA, "write the date as YYYY-MM-DD"))?;
-    let (clearing, directory) = endpoints(path)?;
-    let config = switch::Config::load(path, 1).or_exit(CONFIG)?;
+    let config = Config::load(path, 1).or_exit(CONFIG)?;
+    let ClearingFile { endpoints, directory } = ClearingFile::load(&config)?;
     token::enter(&config.token_dir())?;
-    runtime()?.block_on(async {
+    let done = runtime()?.block_on(async {
         let books = Books::open(path).await?;
         let hsm = switch::open_hsm(&books.config).await.or_exit(UNAVAILABLE)?;
         let vault = switch::open_vault(&books.config, &hsm, &books.database).await.or_exit(UNAVAILABLE)?;
         let mut client = books.connect().await?;
-        for endpoint in &clearing {
+        let mut done = Ok(());
+        for endpoint in &endpoints {
             let cards = Arc::new(vault.clone());
-            let published = publish_day(&mut client, endpoint, date, directory.clone(), cards, now()).await.or_exit(CHECK)?;
-            if let Some(port) = admin_port {
-                for sent in published.manifest.sent().or_exit(CHECK)? {
-                    let order = json!({
-                        "file": sent.reference,
-                        "network": published.manifest.network,
-                        "currency": sent.sales.currency(),
-                        "sales_minor": sent.sales.minor(),
-                        "refunds_minor": sent.refunds.minor(),
-                    });
-                    admin::post(port, "/v1/clearing-sent", &order)?;
+            let published = publish_day(&mut client, endpoint, date, directory.clone(), cards, now()).await;
+            let told = match &published {
+                Ok((published, aside)) => tell(published, aside, admin_port),
+                Err(error) => Err(Exit::new(CHECK, error)),
+            };
+            // One endpoint's trouble is not another's: go on, and end with the first.
+            if let Err(exit) = told {
+                let exit = Exit::new(exit.code, format!("endpoint {}: {}", endpoint.name, exit.what));
+                match &done {
+                    Ok(()) => done = Err(exit),
+                    Err(_) => eprintln!("switchyard: {}", exit.what),
                 }
             }
-            let line: Value = json!({
-                "file": published.data,
-                "manifest": published.mark,
-                "found": published.found,
-                "records": published.manifest.presentments,
-                "totals": published.manifest.totals,
-                "sha256": published.manifest.sha256,
-            });
-            println!("{line}");
         }
         hsm.close().await;
-        Ok(())
-    })?;
+        done
+    });
     hsm::pkcs11::finalize();
-    Ok(())
+    done
 }
 
-pub(crate) fn recon(action: ReconAction) -> Result<(), Exit> {
-    let ReconAction::Run { config, network, report } = action;
-    let network = LinkId::new(&network).map_err(|error| Exit::new(DATA, error))?;
-    let (_, directory) = endpoints(&config)?;
-    runtime()?.block_on(async {
-        let books = Books::open(&config).await?;
-        let mut client = books.connect().await?;
-        let source = BufReader::new(File::open(&report).or_exit(IO)?);
-        let done = reconcile_network(&mut client, &directory, &network, source).await.or_exit(CHECK)?;
-        println!("{}", json!(done));
-        if done.proves() {
-            Ok(())
-        } else if done.breaks.is_empty() {
-            Err(Exit::new(CHECK, "nothing was looked at in one of the books"))
-        } else {
-            Err(Exit::new(CHECK, format!("{} breaks", done.breaks.len())))
-        }
+/// Has the switch post what was sent, and says what the file is and what is not in it.
+fn tell(published: &Published, aside: &[SetAside], admin_port: Option<&str>) -> Result<(), Exit> {
+    let Published { manifest, data, mark, found } = published;
+    let sent = manifest.sent().or_exit(CHECK)?;
+    let posted = admin_port.map(|port| {
+        let post = |sent: &settlement::clearing::Sent| {
+            let order = json!({
+                "file": sent.reference,
+                "network": manifest.network,
+                "currency": sent.sales.currency(),
+                "sales_minor": sent.sales.minor(),
+                "refunds_minor": sent.refunds.minor(),
+            });
+            admin::post(port, "/v1/clearing-sent", &order)
+        };
+        sent.iter().map(post).collect::<Result<Vec<Value>, Exit>>()
+    });
+    let items: Vec<Value> = aside.iter().map(described_aside).collect();
+    let line = json!({
+        "file": data,
+        "manifest": mark,
+        "found": found,
+        "records": manifest.presentments,
+        "totals": manifest.totals,
+        "sha256": manifest.sha256,
+        "notes": manifest.notes,
+        "set_aside": items,
+        "posted": posted.as_ref().and_then(|posted| posted.as_ref().ok()),
+    });
+    println!("{line}");
+    if posted.is_none() && !sent.is_empty() {
+        eprintln!(
+            "switchyard: the ledger was not told that {} was sent; run the same command with --admin ADDRESS of the running switch",
+            manifest.file
+        );
+    }
+    for one in aside {
+        eprintln!("switchyard: set aside: payment {}, {:?} of {}: {}", one.payment, one.movement, one.amount, one.reason);
+    }
+    // A file that could not be posted is the graver news.
+    posted.unwrap_or(Ok(Vec::new()))?;
+    if aside.is_empty() {
+        Ok(())
+    } else {
+        Err(Exit::new(CHECK, format!("{} captures are in no file: set aside, see docs/clearing.md", aside.len())))
+    }
+}
+
+fn described_aside(aside: &SetAside) -> Value {
+    json!({
+        "payment": aside.payment,
+        "movement": aside.movement,
+        "amount_minor": aside.amount.minor(),
+        "currency": aside.amount.currency(),
+        "reason": aside.reason,
     })
 }
 
 /// Every presentment of every published file, and the last business date among them.
 pub(crate) fn cleared(config: &Path) -> Result<(Vec<Cleared>, Option<BusinessDate>), Exit> {
-    let (endpoints, directory) = endpoints(config)?;
+    let config = Config::load(config, 1).or_exit(CONFIG)?;
+    let ClearingFile { endpoints, directory } = ClearingFile::load(&config)?;
     let (mut cleared, mut last) = (Vec::new(), None);
     for entry in std::fs::read_dir(&directory).or_exit(IO)? {
         let mark = entry.or_exit(IO)?.path();
@@ -197,22 +211,11 @@ pub(crate) fn cleared(config: &Path) -> Result<(Vec<Cleared>, Option<BusinessDat
     Ok((cleared, last))
 }
 
-/// The endpoints and the directory of their files.
-fn endpoints(config: &Path) -> Result<(Vec<Endpoint>, PathBuf), Exit> {
-    let base = config.parent().unwrap_or(Path::new("."));
-    let path = base.join("clearing.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| Exit::new(CONFIG, format!("{}: {error}", path.display())))?;
-    let file: ClearingFile = toml::from_str(&text).map_err(|error| Exit::new(CONFIG, format!("{}: {error}", path.display())))?;
-    for endpoint in &file.endpoint {
-        endpoint.validate().or_exit(CONFIG)?;
-    }
-    Ok((file.endpoint, base.join(file.directory)))
-}
-
 fn described(config: &Path, manifest: &Path) -> Result<(Endpoint, settlement::clearing::Manifest), Exit> {
     let described = read_manifest(manifest).or_exit(DATA)?;
     let described = described.ok_or_else(|| Exit::new(DATA, format!("{} is not there", manifest.display())))?;
-    let (endpoints, _) = endpoints(config)?;
+    let config = Config::load(config, 1).or_exit(CONFIG)?;
+    let endpoints = ClearingFile::load(&config)?.endpoints;
     let endpoint = endpoints.into_iter().find(|endpoint| endpoint.name == described.endpoint);
     let endpoint = endpoint.ok_or_else(|| Exit::new(CONFIG, format!("no endpoint is named {}", described.endpoint)))?;
     Ok((endpoint, described))
@@ -224,7 +227,7 @@ fn hash(path: &Path) -> Result<String, Exit> {
     Ok(hex::encode(sha2::Sha256::digest(&bytes)))
 }
 
-fn now() -> Wall {
+pub(super) fn now() -> Wall {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Wall(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     println!("wrote {}; next:", arguments.dir.display());
     println!("  switchyard hsm init --config {}", config.display());
     println!(
-        "  switchyard hsm key import --config {}   # role name hex, a line each: tpk, tak per terminal; zpk, zak per network",
+        "  switchyard hsm key import --config {}   # role name hex (odd parity), a line each: tpk, tak per terminal; zpk, zak per network",
         config.display()
     );
     println!("  switchyard run --config {}", config.display());

@@ -47,7 +47,7 @@ pub(crate) enum Action {
         reveal: bool,
     },
     /// Field tables: the shipped dialects, and one's own.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: switchyard iso8583 spec show iso87-ascii")]
     Spec(SpecAction),
 }
 

@@ -37,6 +37,7 @@ pub(crate) enum Action {
         prefix: String,
     },
     /// Everything the record has about a payment, by its id.
+    #[command(after_help = "Example: switchyard ledger history --config lab/switchyard.toml 0193…")]
     History {
         #[command(flatten)]
         which: Which,

@@ -35,8 +35,10 @@ pub(crate) enum Action {
     #[command(after_help = "Example: switchyard sim issuer --set network='\"dual\"' --set book='\"dual.ndjson\"' < keys.json")]
     Issuer(Options),
     /// A bank that executes credit transfers.
+    #[command(after_help = "Example: switchyard sim bank --set book='\"bank.ndjson\"'")]
     Bank(Options),
     /// A party that instructs credit transfers.
+    #[command(after_help = "Example: switchyard sim party --show")]
     Party(Options),
     /// Purchases at a rate, open loop.
     #[command(after_help = "Example: switchyard sim load --set rate=500 --set seconds=30 < keys.json")]

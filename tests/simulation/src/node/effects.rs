@@ -321,7 +321,11 @@ impl World {
                 self.freeze(*date);
             }
             Note::DayOpened(_) => self.counters.add(Count::CutOvers),
-            Note::Payment { .. } | Note::LaneDone { .. } => {}
+            // An operator of the simulation that is refused has to be as loud as ever.
+            Note::Ordered { refused: Some(_), order: engine::Order::Post(_) } => {
+                self.alarms.push(("an operator's command was refused", None));
+            }
+            Note::Payment { .. } | Note::LaneDone { .. } | Note::Ordered { .. } => {}
         }
     }
 }

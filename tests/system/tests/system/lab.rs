@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -181,28 +181,46 @@ acquirer = "ACQ1"
 
     /// Runs a verb on the configuration to its good end; what it printed.
     pub(crate) fn verb(&self, verb: &[&str], more: &[&str], input: &str) -> String {
+        let output = self.output(verb, more, input);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "switchyard {verb:?} failed: {said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+
+    /// Runs a verb that must not end well.
+    pub(crate) fn refused(&self, verb: &[&str], more: &[&str], input: &str) -> Output {
+        let output = self.output(verb, more, input);
+        assert!(!output.status.success(), "switchyard {verb:?} ended well");
+        output
+    }
+
+    fn output(&self, verb: &[&str], more: &[&str], input: &str) -> Output {
         let mut command = Command::new(binary());
         command.args(verb).arg("--config").arg(self.path("switchyard.toml")).args(more);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("switchyard starts");
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().expect("switchyard starts");
         child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("switchyard reads");
-        let output = child.wait_with_output().expect("a child can be waited for");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "switchyard {verb:?} failed: {said}");
-        said
+        child.wait_with_output().expect("a child can be waited for")
     }
 
     /// `switchyard run`, once it is ready and its links are up; with it where it listens.
     pub(crate) fn run(&self) -> (Talker, Value) {
-        let log = std::fs::File::create(self.path("switchyard.log")).expect("the folder can be written to");
-        let mut command = Command::new(binary());
-        command.args(["run", "--end-with-stdin", "--config"]).arg(self.path("switchyard.toml")).stderr(log);
-        let mut switch = Talker::start("switchyard", &mut command);
-        let ready = switch.hear()["ready"].clone();
+        let (switch, ready) = self.start();
         let admin = ready["admin"].as_str().expect("an address").to_owned();
         until("the links are up", || {
             let state = ask(&admin, "/readyz");
             state["ready"] == json!(true) && state["links_down"] == json!([])
         });
+        (switch, ready)
+    }
+
+    /// `switchyard run`, once it listens, whoever else is there.
+    pub(crate) fn start(&self) -> (Talker, Value) {
+        let log = std::fs::File::create(self.path("switchyard.log")).expect("the folder can be written to");
+        let mut command = Command::new(binary());
+        command.args(["run", "--end-with-stdin", "--config"]).arg(self.path("switchyard.toml")).stderr(log);
+        let mut switch = Talker::start("switchyard", &mut command);
+        let ready = switch.hear()["ready"].clone();
         (switch, ready)
     }
 }

@@ -6,5 +6,6 @@ mod death;
 mod hostile;
 mod keys;
 mod lab;
+mod operator;
 mod peers;
 mod secrets;
