@@ -88,14 +88,14 @@ fn a_reversal_of_the_amount_as_requested_is_taken_in_flight() {
 
 #[test]
 fn a_partial_approval_is_reversed_by_what_was_asked_or_by_what_was_approved() {
-    for amount in [1_000, 600] {
+    for (captured, amount) in [(true, 1_000), (true, 600), (false, 1_000), (false, 600)] {
         let mut till = Till::open();
-        let sale = till.purchase(DUAL_CARD, 1_000);
+        let asked = if captured { till.purchase(DUAL_CARD, 1_000) } else { till.authorization(DUAL_CARD, 1_000) };
         let request = till.expect_send("0100");
         till.network_approves_part(&request, 600);
         assert_eq!(till.expect_reply("10").amount, cents(600));
-        expect_refused(&mut till, &sale, cents(400));
-        expect_taken(&mut till, &sale, cents(amount));
+        expect_refused(&mut till, &asked, cents(400));
+        expect_taken(&mut till, &asked, cents(amount));
     }
 }
 

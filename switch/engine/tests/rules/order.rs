@@ -62,7 +62,7 @@ fn an_early_reversal_lets_go_of_an_original_that_is_answered_while_it_is_being_c
 #[test]
 fn a_reversal_repeated_is_answered_and_sent_once() {
     let (mut till, request, sale) = taken_back_in_flight();
-    till.take_back(&sale, "0420", cents(1_000));
+    till.take_back(&sale, "0400", cents(1_000));
     till.expect_reply("00");
     till.network_approves(&request);
     till.expect_send("0420");
