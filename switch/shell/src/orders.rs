@@ -31,11 +31,11 @@ impl Orders {
     }
 
     /// Tells everybody who waits for an order.
-    pub(crate) fn tell(&self, order: Order, refused: Option<&Refusal>) {
+    pub(crate) fn tell(&self, order: Order, refused: Option<Refusal>) {
         let some = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&order);
         for one in some.into_iter().flatten() {
             // One who went away learns it from the record when asking again.
-            let _ = one.send(refused.map_or(Ok(()), |why| Err(why.clone())));
+            let _ = one.send(refused.map_or(Ok(()), Err));
         }
     }
 }
@@ -68,7 +68,7 @@ mod tests {
         drop(orders.wait(other));
         let (mut first, mut second) = (orders.wait(one), orders.wait(one));
         assert_eq!(orders.waiting.lock().unwrap().len(), 1);
-        orders.tell(one, Some(&Refusal::Overflow));
+        orders.tell(one, Some(Refusal::Overflow));
         assert_eq!((first.try_recv(), second.try_recv()), (Ok(Err(Refusal::Overflow)), Ok(Err(Refusal::Overflow))));
         orders.tell(one, None);
         assert!(orders.waiting.lock().unwrap().is_empty());

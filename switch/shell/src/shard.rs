@@ -199,7 +199,7 @@ impl ShardTask {
             Note::Ordered { order, refused } => {
                 // Who is told of a cut-over looks at the status next.
                 self.publish();
-                handle.orders.tell(*order, refused.as_ref());
+                handle.orders.tell(*order, *refused);
             }
             _ => {}
         }

@@ -65,7 +65,7 @@ fn keys_are_taken_in_again(lab: &Lab) {
     let other = lab.networks[1].zpk.clone();
     let refused = lab.refused(&["hsm", "key", "import"], &[], &key(&other));
     assert_eq!(refused.status.code(), Some(65), "{}", say(&refused));
-    assert!(say(&refused).contains("line 1: zpk-dual is there already, another key"), "{}", say(&refused));
+    assert!(say(&refused).contains("line 1: zpk-dual.1 is there already, another key"), "{}", say(&refused));
     assert!(!say(&refused).contains(&other));
 }
 
