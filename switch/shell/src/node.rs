@@ -105,8 +105,19 @@ pub async fn run(node: Node) -> Result<(), NodeError> {
     tokio::spawn(keep_metrics(metrics.clone()));
     let database = Arc::new(open_database(&config, node.unsafe_test).await?);
     let hsm = open_hsm(&config).await?;
-    keys::check(&config, &hsm).await?;
-    let vault = open_vault(&config, &hsm, &database).await?;
+    let opened = async {
+        keys::check(&config, &hsm).await?;
+        open_vault(&config, &hsm, &database).await
+    };
+    let vault = match opened.await {
+        Ok(vault) => vault,
+        Err(error) => {
+            // Its threads have to end before the process does: the library falls over them otherwise.
+            hsm.close().await;
+            hsm::pkcs11::finalize();
+            return Err(error);
+        }
+    };
     let running = start(&config, hsm, vault, &database, node.unsafe_test).await?;
     let shared = Arc::clone(&running.shared);
 
