@@ -2,28 +2,31 @@
 
 use simulation::{Mutation, Options, play};
 
-/// What the judges say to a broken promise over some seeds.
-fn objections(mutation: Mutation, blind: bool) -> Vec<String> {
-    let mut said = Vec::new();
-    for seed in 1..=60 {
-        let outcome = play(seed, Options { mutation, blind, story: false });
-        said.extend(outcome.objections.into_iter().map(|objection| objection.what));
-    }
-    said
+/// What the judges say in the history of one seed.
+fn objections(mutation: Mutation, blind: bool, seed: u64) -> impl Iterator<Item = String> {
+    play(seed, Options { mutation, blind, story: false }).objections.into_iter().map(|objection| objection.what)
 }
+
+/// Histories in which a broken promise has to be noticed: some need a rare moment.
+const SEEDS: u64 = 600;
 
 #[track_caller]
 fn noticed(mutation: Mutation, blind: bool, words: &[&str]) {
-    let said = objections(mutation, blind);
-    for words in words {
-        assert!(said.iter().any(|what| what.contains(words)), "{mutation:?}: nobody said \"{words}\", but {said:#?}");
+    let mut unsaid = words.to_vec();
+    for what in (1..=SEEDS).flat_map(|seed| objections(mutation, blind, seed)) {
+        unsaid.retain(|words| !what.contains(words));
+        if unsaid.is_empty() {
+            return;
+        }
     }
+    panic!("{mutation:?}: nobody said {unsaid:?} in {SEEDS} histories");
 }
 
 #[test]
 fn without_a_broken_promise_nobody_objects() {
-    assert_eq!(objections(Mutation::None, false), Vec::<String>::new());
-    assert_eq!(objections(Mutation::None, true), Vec::<String>::new());
+    for (seed, blind) in (1..=60).flat_map(|seed| [(seed, false), (seed, true)]) {
+        assert_eq!(objections(Mutation::None, blind, seed).collect::<Vec<_>>(), Vec::<String>::new(), "seed {seed}");
+    }
 }
 
 #[test]
