@@ -181,8 +181,8 @@ impl Config {
             ("profile", self.profile != new.profile),
             ("[database] url", self.database_url != new.database_url),
             ("[hsm]", self.hsm != new.hsm),
-            ("admin", self.admin != new.admin),
-            ("[[listener]]", self.listeners != new.listeners),
+            ("admin", !takes(&self.admin, &new.admin)),
+            ("[[listener]]", !self.same_listeners(new)),
         ];
         if let Some((key, _)) = keys.into_iter().find(|(_, differs)| *differs) {
             return Some(key.to_owned());
@@ -190,6 +190,18 @@ impl Config {
         let names = self.links.keys().chain(new.links.keys());
         names.into_iter().find(|name| self.links.get(*name) != new.links.get(*name)).map(|name| format!("[link.{name}]"))
     }
+
+    fn same_listeners(&self, new: &Self) -> bool {
+        let same = |(old, new): (&Arc<ListenerConfig>, &Arc<ListenerConfig>)| {
+            takes(&old.listen, &new.listen) && **old == ListenerConfig { listen: old.listen.clone(), ..(**new).clone() }
+        };
+        self.listeners.len() == new.listeners.len() && self.listeners.iter().zip(&new.listeners).all(same)
+    }
+}
+
+/// Whether a node that listens at `old` does what `new` asks: port 0 is any port.
+fn takes(old: &str, new: &str) -> bool {
+    old == new || old.strip_suffix(":0").is_some_and(|host| new.rsplit_once(':').is_some_and(|(other, _)| host == other))
 }
 
 // The files as written.

@@ -9,7 +9,7 @@ use super::IN_FLIGHT;
 
 /// Requests that the switch has in flight when the counting begins: more than have to be there at the
 /// kill, since some are answered in between.
-const BUSY: usize = IN_FLIGHT * 7 / 4;
+const BUSY: usize = IN_FLIGHT * 3 / 2;
 
 /// What is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -51,11 +51,13 @@ pub struct Fault {
     pub count: u64,
     /// What is killed there.
     pub action: Action,
+    /// Requests in flight without which a time does not count.
+    pub busy: usize,
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}:{}:{BUSY}", self.point.name(), self.count, self.action.name())
+        write!(out, "{}:{}:{}:{}", self.point.name(), self.count, self.action.name(), self.busy)
     }
 }
 
@@ -106,7 +108,9 @@ pub fn plan(options: &Options) -> Vec<Fault> {
             Point::MidFrame | Point::AnswerRead | Point::MidReply => 100..300,
             Point::ReversalSent | Point::Acknowledged => 5..20,
         };
-        planned.push(Fault { point, count: rng.u64(range), action });
+        // A promise that is broken for a while at every batch keeps the traffic low.
+        let busy = if options.early_ack { 0 } else { BUSY };
+        planned.push(Fault { point, count: rng.u64(range), action, busy });
     }
     planned
 }
