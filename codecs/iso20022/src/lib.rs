@@ -1,7 +1,7 @@
 //! ISO 20022 messages as bytes: the business message envelope (nvlp.001.001.01) with a business
 //! application header (head.001.001.02) and one of pacs.008.001.08, pacs.002.001.10, pacs.028.001.03.
 //!
-//! [`read`] turns one XML document into an [`Envelope`], [`write`] does the reverse. Reading is
+//! [`read`] turns one XML document into an [`Envelope`], [`write`](fn@write) does the reverse. Reading is
 //! strict: namespaces resolved, no DTD, no processing instruction, no entity beyond the five that XML
 //! predefines, order and occurrence of every sequence that is entered, content rules of every value
 //! that is read, and bounds ([`Limits`]) on all of it. The views are hand-written and hold what a

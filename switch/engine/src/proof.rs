@@ -36,7 +36,7 @@ pub enum Proof {
     Durable(Durable),
     /// It was read back from the record under the current epoch: a stored answer, an owed message.
     Stored(Epoch),
-    /// It moves no money: see [`unclaimed_send`] and [`unclaimed_reply`].
+    /// It moves no money: the list stands in this module.
     Unclaimed(Unclaimed),
 }
 

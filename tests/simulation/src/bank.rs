@@ -64,7 +64,7 @@ fn party_link() -> Link {
 
 impl World {
     /// A frame reaches the bank.
-    pub(crate) fn to_bank(&mut self, frame: &[u8]) {
+    pub(crate) fn reach_bank(&mut self, frame: &[u8]) {
         self.trace.fold(self.now, b'b', frame);
         let Ok(decoded) = bank_link().decode_request(frame, Text::literal("SWITCH")) else {
             return self.counters.add(Count::BadMacs);
@@ -281,7 +281,7 @@ impl World {
     }
 
     /// A frame reaches the party.
-    pub(crate) fn to_party(&mut self, frame: &[u8]) {
+    pub(crate) fn reach_party(&mut self, frame: &[u8]) {
         self.trace.fold(self.now, b'p', frame);
         let Ok(answer) = party_link().decode_answer(frame) else {
             return self.counters.add(Count::BadMacs);

@@ -70,7 +70,7 @@ enum Manner {
 
 impl World {
     /// A frame reaches a network.
-    pub(crate) fn to_network(&mut self, link: LinkId, frame: &[u8]) {
+    pub(crate) fn reach_network(&mut self, link: LinkId, frame: &[u8]) {
         self.trace.fold(self.now, b'n', frame);
         let zak = key_of(&format!("zak/{link}"));
         if let Some(message) = wire::read(frame)
@@ -264,7 +264,7 @@ impl World {
                     entry.completed = Some(amount);
                     entry.advices += 1;
                 }
-                None => self.object(format!("an advice for {rrn}, which {link} never approved"), &[rrn.clone()]),
+                None => self.object(format!("an advice for {rrn}, which {link} never approved"), std::slice::from_ref(&rrn)),
             }
         }
         self.trace.tell(self.now, || format!("network {link} got {} rrn {rrn}: {code:?} effect {effect}", message.mti()));
@@ -324,7 +324,7 @@ impl World {
             }
         };
         if let Some(wrong) = wrong {
-            self.object(wrong, &[rrn.clone()]);
+            self.object(wrong, std::slice::from_ref(&rrn));
         }
         self.trace.tell(self.now, || {
             format!("network {link} got {} rrn {rrn} of stan {stan}: {answer}, says {code:?}, effect {effect}", message.mti())

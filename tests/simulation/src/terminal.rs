@@ -501,7 +501,7 @@ impl World {
     }
 
     /// A frame reaches a terminal.
-    pub(crate) fn to_terminal(&mut self, t: usize, frame: &[u8]) {
+    pub(crate) fn reach_terminal(&mut self, t: usize, frame: &[u8]) {
         self.trace.fold(self.now, b't', frame);
         let (message, trusted) = match (wire::opened(frame, cards::terminal_key(t)), wire::read(frame)) {
             (Some(message), _) => (message, true),

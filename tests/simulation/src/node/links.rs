@@ -88,7 +88,7 @@ impl World {
     }
 
     /// A network's answer finds its way to the node that has the link now.
-    pub(crate) fn from_network(&mut self, link: LinkId, frame: Vec<u8>) {
+    pub(crate) fn hear_network(&mut self, link: LinkId, frame: Vec<u8>) {
         let open = |n: &usize| self.nodes[*n].lines.get(&link).is_some_and(|line| line.up && !line.dead);
         let Some(n) = self.serving.filter(open) else {
             return self.counters.add(Count::Dropped);
