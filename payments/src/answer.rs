@@ -52,6 +52,8 @@ codes! {
     INVALID_CARD = "14";
     /// No such issuer: no route.
     NO_ROUTE = "15";
+    /// Customer cancellation: why a reversal is made.
+    CUSTOMER_CANCELLATION = "17";
     /// No action taken: nothing to reverse or already done.
     NO_ACTION = "21";
     /// Unable to locate the original.

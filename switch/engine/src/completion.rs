@@ -13,7 +13,7 @@ use crate::api::{Carried, ConnId, Effect, Note};
 use crate::card::clearing_of;
 use crate::cases::{Arrival, Asker, Body, CaseId, Echo, Stage};
 use crate::engine::{Engine, Out};
-use crate::reversal::REASON;
+use crate::lanes::owed_reversal;
 
 impl Engine {
     pub(crate) fn on_completion(
@@ -178,18 +178,7 @@ impl Engine {
         then.standing.version += 1;
         then.standing.state = state;
         then.standing.approved = 0;
-        then.lane_items += 1;
-        let item = LaneItem {
-            payment,
-            number: then.lane_items,
-            link: egress.link,
-            kind: LaneKind::Reversal,
-            not_before: now.wall,
-            egress: Some(egress),
-            reason: ResponseCode::new(REASON.as_bytes()).ok(),
-            approval: record.standing.approval,
-            final_amount: None,
-        };
+        let item = owed_reversal(&mut then, egress, ResponseCode::CUSTOMER_CANCELLATION, now.wall);
         let mut command = Command::at(now.wall);
         command.lanes.push(LaneWrite::Owe(Box::new(item.clone())));
         command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.reversed"), payment });

@@ -5,15 +5,17 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use ledger::{Command, LaneEnd, LaneItem, LaneKind, LaneWrite, OpenLane, PaymentRecord, Refusal};
-use payments::outgoing::{AdviceOut, CardAnswer, Outgoing, ReversalOut, StatusRequestOut, TransferOut};
-use payments::{Cause, LinkId, Mono, Now, Outcome, PaymentId, ResponseCode, State, Text};
+use payments::outgoing::{AdviceOut, CardAnswer, Egress, Outgoing, ReversalOut, StatusRequestOut, TransferOut};
+use payments::{Cause, LinkId, Mono, Now, Outcome, PaymentId, ResponseCode, State, Text, Wall};
 
 use crate::api::{Effect, Note, Secrets, Sent, UnsealReason};
-use crate::card::{card_of, differs};
+use crate::card::card_of;
 use crate::cases::{Asker, CaseId};
 use crate::engine::{Engine, Leg, Out, Pending, Timer};
 use crate::links::{Class, Waiting, class_of};
+use crate::outcome::differs;
 use crate::proof::{Durable, Proof};
+use crate::tables::RepeatTransmission;
 
 /// A stored payment that something is being done to, or that owes a message: the one place that knows
 /// its latest version.
@@ -255,7 +257,8 @@ impl Engine {
             return self.timer(now.mono.after(Duration::from_millis(100)), Timer::Lane(payment));
         }
         let attempt = lane.attempts + 1;
-        let Some(message) = build(&lane.item, &active.record, attempt, now, self.random.u128(..)) else {
+        let Some(message) = build(&lane.item, &active.record, (attempt, settings.repeat_transmission), now, self.random.u128(..))
+        else {
             let what = "an owed message has nothing to be built from";
             return out.push(Effect::Note(Note::Alarm { what, payment: Some(payment) }));
         };
@@ -494,6 +497,22 @@ impl Engine {
     }
 }
 
+/// The reversal that a payment owes from its next version on. `egress` is its original as it was sent.
+pub(crate) fn owed_reversal(then: &mut PaymentRecord, egress: Egress, reason: ResponseCode, not_before: Wall) -> LaneItem {
+    then.lane_items += 1;
+    LaneItem {
+        payment: then.facts.id,
+        number: then.lane_items,
+        link: egress.link,
+        kind: LaneKind::Reversal,
+        not_before,
+        egress: Some(egress),
+        reason: Some(reason),
+        approval: then.standing.approval,
+        final_amount: None,
+    }
+}
+
 /// Whether the record knows that the issuer approved: by DE38, or by the code that was kept.
 fn approved_by_issuer(record: &PaymentRecord) -> bool {
     let standing = &record.standing;
@@ -501,12 +520,22 @@ fn approved_by_issuer(record: &PaymentRecord) -> bool {
 }
 
 /// The message of an attempt: a repeat from the second one on.
-fn build(item: &LaneItem, record: &PaymentRecord, attempt: u32, now: Now, random: u128) -> Option<Outgoing> {
+fn build(
+    item: &LaneItem,
+    record: &PaymentRecord,
+    (attempt, repeats): (u32, RepeatTransmission),
+    now: Now,
+    random: u128,
+) -> Option<Outgoing> {
     let again = attempt > 1;
+    let transmission = match repeats {
+        RepeatTransmission::New => now.wall.transmission(),
+        RepeatTransmission::Same => item.not_before.transmission(),
+    };
     match item.kind {
         LaneKind::Reversal => Some(Outgoing::Reversal(Box::new(ReversalOut {
             mti: Text::literal(if again { "0421" } else { "0420" }),
-            transmission: now.wall.transmission(),
+            transmission,
             original: item.egress.clone()?,
             reason: item.reason.unwrap_or(ResponseCode::TIMEOUT),
             approval: item.approval.or(record.standing.approval),
@@ -515,7 +544,7 @@ fn build(item: &LaneItem, record: &PaymentRecord, attempt: u32, now: Now, random
         LaneKind::Advice => {
             let mut egress = item.egress.clone()?;
             egress.mti = Text::literal(if again { "0221" } else { "0220" });
-            Some(Outgoing::Advice(Box::new(AdviceOut { egress, approval: item.approval, transmission: now.wall.transmission() })))
+            Some(Outgoing::Advice(Box::new(AdviceOut { egress, approval: item.approval, transmission })))
         }
         LaneKind::Enquiry => Some(Outgoing::StatusRequest(Box::new(StatusRequestOut {
             message_id: Text::new(&format!("E{:031x}", random >> 4)).unwrap_or_default(),

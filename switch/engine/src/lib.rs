@@ -10,7 +10,7 @@
 //!
 //! Rooms: [`api`] (events and effects), [`tables`] (configuration pinned per case), `links` (sign-on,
 //! echo, STANs), `cases` (requests in flight), `card`, `completion`, `reversal`, `transfer` (the bodies
-//! of the one envelope), `lanes` (messages owed), `days` (cut-over).
+//! of the one envelope), `outcome` (what became of a card request), `lanes` (messages owed), `days` (cut-over).
 #![forbid(unsafe_code)]
 
 pub mod api;
@@ -22,6 +22,7 @@ mod engine;
 mod lanes;
 mod links;
 mod operator;
+mod outcome;
 mod proof;
 mod recovery;
 mod reversal;

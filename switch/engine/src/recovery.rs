@@ -1,13 +1,13 @@
 //! Taking over: whatever was "sent or about to be" without outcome owes its resolution. A card owes a
 //! reversal, a credit transfer an enquiry; both are durable before anybody is told.
 
-use ledger::{Command, LaneItem, LaneKind, LaneWrite, PaymentKind, PaymentRecord, Snapshot};
+use ledger::{Command, LaneWrite, PaymentKind, PaymentRecord, Snapshot};
 use payments::outgoing::TransferOut;
 use payments::{Answer, Cause, Now, ResponseCode, State};
 
 use crate::api::{Effect, Note};
 use crate::engine::{Engine, Out};
-use crate::lanes::{Active, What};
+use crate::lanes::{Active, What, owed_reversal};
 use crate::transfer;
 
 impl Engine {
@@ -59,19 +59,9 @@ fn reversal(record: &mut PaymentRecord, tables: &crate::Tables, now: Now) -> Opt
     record.standing.state = State::step(Some(record.standing.state), Cause::Recovery).ok()?;
     record.standing.version += 1;
     record.standing.code = Some(code);
-    record.lane_items += 1;
+    let not_before = record.facts.send_by.after(life);
     let mut command = Command::at(now.wall);
     command.answers.push((record.facts.claim, Answer::code(code)));
-    command.lanes.push(LaneWrite::Owe(Box::new(LaneItem {
-        payment: record.facts.id,
-        number: record.lane_items,
-        link: egress.link,
-        kind: LaneKind::Reversal,
-        not_before: record.facts.send_by.after(life),
-        egress: Some(egress),
-        reason: Some(ResponseCode::TIMEOUT),
-        approval: None,
-        final_amount: None,
-    })));
+    command.lanes.push(LaneWrite::Owe(Box::new(owed_reversal(record, egress, ResponseCode::TIMEOUT, not_before))));
     Some(command)
 }

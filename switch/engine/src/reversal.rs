@@ -2,8 +2,8 @@
 //! something never seen.
 
 use ledger::{
-    BodyHash, Capture, CaptureKind, ClaimKey, Clearing, Command, Found, LaneItem, LaneKind, LaneWrite, Lookup, Outbox,
-    PaymentKind, PaymentRecord, TakenClaim, postings,
+    BodyHash, Capture, CaptureKind, ClaimKey, Clearing, Command, Found, LaneItem, LaneWrite, Lookup, Outbox, PaymentKind,
+    PaymentRecord, TakenClaim, postings,
 };
 use payments::request::Reversal;
 use payments::{Amount, Answer, Cause, LinkId, Now, ResponseCode, State, Text};
@@ -13,10 +13,7 @@ use crate::card::{card_of, clearing_of};
 use crate::cases::{Arrival, Asker, Body, CaseId, Echo, Stage};
 use crate::completion::excess;
 use crate::engine::{Engine, Out, Pending};
-use crate::lanes::{Active, What};
-
-/// DE39 of an 0420 that an acquirer asked for: customer cancellation.
-pub(crate) const REASON: &str = "17";
+use crate::lanes::{Active, What, owed_reversal};
 
 impl Engine {
     pub(crate) fn on_reversal(
@@ -107,19 +104,8 @@ impl Engine {
         record.standing.version += 1;
         record.standing.state = state;
         record.standing.code = Some(ResponseCode::TIMEOUT);
-        record.lane_items = 1;
         let mut command = Command::at(now.wall);
-        let item = LaneItem {
-            payment: record.facts.id,
-            number: 1,
-            link: egress.link,
-            kind: LaneKind::Reversal,
-            not_before: ends.wall,
-            egress: Some(egress),
-            reason: ResponseCode::new(REASON.as_bytes()).ok(),
-            approval: None,
-            final_amount: None,
-        };
+        let item = owed_reversal(record, egress, ResponseCode::CUSTOMER_CANCELLATION, ends.wall);
         command.lanes.push(LaneWrite::Owe(Box::new(item.clone())));
         card.owes = Some(item);
         let (payment, rrn, standing, claim) = (record.facts.id, record.facts.rrn, record.standing, record.facts.claim);
@@ -270,20 +256,7 @@ impl Engine {
             });
         }
         then.standing.approved = 0;
-        let owes = (!frozen).then(|| {
-            then.lane_items += 1;
-            LaneItem {
-                payment,
-                number: then.lane_items,
-                link: egress.link,
-                kind: LaneKind::Reversal,
-                not_before: now.wall,
-                egress: Some(egress),
-                reason: ResponseCode::new(REASON.as_bytes()).ok(),
-                approval: record.standing.approval,
-                final_amount: None,
-            }
-        });
+        let owes = (!frozen).then(|| owed_reversal(&mut then, egress, ResponseCode::CUSTOMER_CANCELLATION, now.wall));
         command.lanes.extend(owes.iter().map(|item| LaneWrite::Owe(Box::new(item.clone()))));
         command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.reversed"), payment });
         self.finish_operation(now, id, (command, cause, then), owes, ResponseCode::APPROVED, out);

@@ -146,8 +146,23 @@ pub struct LinkSettings {
     pub retry: Vec<ResponseCode>,
     /// Owed messages in flight at once.
     pub lane_window: usize,
+    /// DE7 of a repeat (0421, 0221).
+    pub repeat_transmission: RepeatTransmission,
     /// DE39 told to the terminal when the network is silent.
     pub timeout_code: ResponseCode,
+}
+
+/// DE7 of the repeats of a reversal or advice (SEMANTICS 13). Networks that look for duplicates by DE7
+/// want the same, those that refuse old times want a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RepeatTransmission {
+    /// When the attempt is made.
+    #[default]
+    New,
+    /// The same in every attempt, after a restart too: the time from which the message is owed. It lies
+    /// up to a maximum life ahead where a late answer lets a reversal go early.
+    Same,
 }
 
 impl Default for LinkSettings {
@@ -165,6 +180,7 @@ impl Default for LinkSettings {
             acknowledged: codes(&["00", "08", "10", "11", "16", "21", "85", "87"]),
             retry: codes(&["91", "96", "06", "68"]),
             lane_window: 64,
+            repeat_transmission: RepeatTransmission::default(),
             timeout_code: ResponseCode::TIMEOUT,
         }
     }

@@ -191,6 +191,27 @@ impl Config {
         names.into_iter().find(|name| self.links.get(*name) != new.links.get(*name)).map(|name| format!("[link.{name}]"))
     }
 
+    /// With the ports that were bound where any would do, the listeners' in their order.
+    pub(crate) fn bound_to(&self, admin: u16, ports: &[u16]) -> Self {
+        let admin = bound(&self.admin, admin);
+        let at = |(listener, port): (&Arc<ListenerConfig>, &u16)| bound(&listener.listen, *port);
+        let addresses: Vec<String> = self.listeners.iter().zip(ports).map(at).collect();
+        Self { admin, ..self.clone() }.listening_at(addresses)
+    }
+
+    /// In place of `running`, whose sockets stay.
+    pub(crate) fn listening_as(self, running: &Self) -> Self {
+        let addresses = running.listeners.iter().map(|listener| listener.listen.clone()).collect();
+        Self { admin: running.admin.clone(), ..self }.listening_at(addresses)
+    }
+
+    fn listening_at(mut self, addresses: Vec<String>) -> Self {
+        for (listener, listen) in self.listeners.iter_mut().zip(addresses) {
+            *listener = Arc::new(ListenerConfig { listen, ..(**listener).clone() });
+        }
+        self
+    }
+
     fn same_listeners(&self, new: &Self) -> bool {
         let same = |(old, new): (&Arc<ListenerConfig>, &Arc<ListenerConfig>)| {
             takes(&old.listen, &new.listen) && **old == ListenerConfig { listen: old.listen.clone(), ..(**new).clone() }
@@ -201,7 +222,12 @@ impl Config {
 
 /// Whether a node that listens at `old` does what `new` asks: port 0 is any port.
 fn takes(old: &str, new: &str) -> bool {
-    old == new || old.strip_suffix(":0").is_some_and(|host| new.rsplit_once(':').is_some_and(|(other, _)| host == other))
+    old == new || new.strip_suffix(":0").is_some_and(|host| old.rsplit_once(':').is_some_and(|(other, _)| host == other))
+}
+
+/// An address as written, with the port that was taken where any would do.
+fn bound(written: &str, port: u16) -> String {
+    written.strip_suffix(":0").map_or_else(|| written.to_owned(), |host| format!("{host}:{port}"))
 }
 
 // The files as written.
@@ -619,6 +645,8 @@ protocol = "iso87-ascii"
 connect = "127.0.0.1:1"
 mac_key = "zak-net"
 "#;
+    /// Where data lie whatever directory the file is in.
+    const DATA: &str = "data_dir = \"/data\"\n";
     const REGISTRY: &str = r#"
 [[acquirer]]
 id = "ACQ1"
@@ -680,5 +708,43 @@ links = ["net"]
         assert!(error.what.contains("\"nack\" is not known; there are \"binary2\""), "{error}");
         let error = load(NODE, &REGISTRY.replace("ACQ1", "ACQ2"), ROUTES).unwrap_err();
         assert!(error.what.contains("[[acquirer]]"), "{error}");
+    }
+
+    #[test]
+    fn a_reload_that_sockets_or_owed_messages_hang_on_names_what_needs_a_restart() {
+        let kept = |node: &str| load(&format!("{DATA}{node}"), REGISTRY, ROUTES).unwrap();
+        let running = kept(NODE).bound_to(9100, &[8583]);
+        let needs = |node: &str| running.needs_restart(&kept(node)).unwrap_or_default();
+        let first = |line: &str| format!("{line}\n{NODE}");
+        let changed = |from: &str, to: &str| {
+            assert!(NODE.contains(from), "{from}");
+            NODE.replace(from, to)
+        };
+        let cases = [
+            (first("shards = 2"), "shards"),
+            (first("profile = \"production\""), "profile"),
+            (first("admin = \"127.0.0.1:9100\""), ""),
+            (first("admin = \"127.0.0.1:9101\""), "admin"),
+            (format!("{NODE}[database]\nurl = \"host=/run\"\n"), "[database] url"),
+            (format!("{NODE}[hsm]\nkek = \"other\"\n"), "[hsm]"),
+            (changed("127.0.0.1:0", "127.0.0.1:8583"), ""),
+            (changed("127.0.0.1:0", "127.0.0.1:8584"), "[[listener]]"),
+            (changed("127.0.0.1:0", "127.0.0.2:8583"), "[[listener]]"),
+            (changed("acquirer = \"ACQ1\"", "acquirer = \"ACQ1\"\nidle_s = 9"), "[[listener]]"),
+            (changed("\"127.0.0.1:1\"", "\"127.0.0.1:2\""), "[link.net]"),
+            (changed("zak-net", "zak-new"), "[link.net]"),
+            (
+                format!("{NODE}[link.more]\nprotocol = \"iso87-ascii\"\nconnect = \"127.0.0.1:2\"\nmac = \"none\"\n"),
+                "[link.more]",
+            ),
+            // What the engine decides by is swapped.
+            (format!("{NODE}[link.net.rules]\npin_key = \"zpk-new\"\n[limits]\ncases = 5\n[deadlines]\nreply = 9\n"), ""),
+        ];
+        for (node, wanted) in cases {
+            assert_eq!(needs(&node), wanted, "{node}");
+        }
+        assert_eq!(running.needs_restart(&load(NODE, REGISTRY, ROUTES).unwrap()).as_deref(), Some("data_dir"));
+        let swapped = kept(NODE).listening_as(&running);
+        assert_eq!(swapped.needs_restart(&kept(&changed("127.0.0.1:0", "127.0.0.1:8583"))), None);
     }
 }

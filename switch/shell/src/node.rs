@@ -121,13 +121,16 @@ pub async fn run(node: Node) -> Result<(), NodeError> {
     let running = start(&config, hsm, vault, &database, node.unsafe_test).await?;
     let shared = Arc::clone(&running.shared);
 
-    let mut listeners = BTreeMap::new();
+    let (mut listeners, mut bound) = (BTreeMap::new(), Vec::new());
     for listener_config in &config.listeners {
         let socket = listen(&listener_config.listen).await?;
         listeners.insert(listener_config.name.to_string(), socket.local_addr()?.to_string());
+        bound.push(socket.local_addr()?.port());
         tokio::spawn(listener::accept(Arc::clone(&shared), socket, Arc::clone(listener_config)));
     }
     let admin_socket = listen(&config.admin).await?;
+    // What a reload is compared with: the ports that were taken where any would do.
+    shared.swap_config(Arc::new(config.bound_to(admin_socket.local_addr()?.port(), &bound)));
     let ready = Ready {
         admin: admin_socket.local_addr()?.to_string(),
         listeners,
@@ -360,9 +363,8 @@ async fn reload(node: &Node, shared: &Shared) {
             if let Some(what) = shared.config().needs_restart(&config) {
                 return tracing::error!(what, "changed, and needs a restart: nothing was swapped");
             }
-            let config = Arc::new(config);
             let tables = Arc::clone(&config.tables);
-            *shared.config.write().unwrap_or_else(std::sync::PoisonError::into_inner) = config;
+            shared.swap_config(Arc::new(config.listening_as(&shared.config())));
             for shard in &shared.shards {
                 if shard.events.send(Event::Config(Arc::clone(&tables))).await.is_err() {
                     tracing::error!("an engine is gone");

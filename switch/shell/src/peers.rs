@@ -59,6 +59,11 @@ impl Shared {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// From now on this one holds; what has begun keeps what it began with.
+    pub(crate) fn swap_config(&self, config: Arc<Config>) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
     /// The shard of a merchant.
     pub(crate) fn shard_of(&self, acquirer: &AcquirerId, merchant: &MerchantId) -> Option<&ShardHandle> {
         let count = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);

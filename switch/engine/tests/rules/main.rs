@@ -10,6 +10,7 @@ mod disowned;
 mod expect;
 mod order;
 mod proofs;
+mod repeats;
 mod rerouting;
 mod tables;
 mod talk;

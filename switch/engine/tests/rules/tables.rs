@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use engine::Tables;
-use engine::tables::{Acquirer, CaptureMode, LinkSettings, Merchant, Registry, Terminal};
+use engine::tables::{Acquirer, CaptureMode, LinkSettings, Merchant, Registry, RepeatTransmission, Terminal};
 use payments::outgoing::MessageSystem;
 use payments::{AcquirerId, Currency, InstitutionId, LinkId, MerchantId, TerminalId, Text};
 
@@ -74,9 +74,15 @@ pub(crate) fn tables() -> Arc<Tables> {
     Arc::new(Tables {
         version: 1,
         registry,
-        links: [DUAL, SPARE, SINGLE, BANK].map(|link| (link, LinkSettings::default())).into_iter().collect(),
+        links: [DUAL, SPARE, SINGLE, BANK].map(|link| (link, settings(link))).into_iter().collect(),
         routes: routing::Routes::compile(&routes).expect("the routes are right"),
         banks: [(Text::literal("*"), BANK)].into_iter().collect(),
         ..Tables::default()
     })
+}
+
+/// The single-message network looks for duplicates by DE7.
+fn settings(link: LinkId) -> LinkSettings {
+    let repeat_transmission = if link == SINGLE { RepeatTransmission::Same } else { RepeatTransmission::New };
+    LinkSettings { repeat_transmission, ..LinkSettings::default() }
 }

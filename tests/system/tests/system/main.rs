@@ -7,5 +7,6 @@ mod hostile;
 mod keys;
 mod lab;
 mod operator;
+mod owed;
 mod peers;
 mod secrets;
