@@ -2,5 +2,5 @@
 //! N + M mappings: nothing here knows two wires at once, nothing behind here knows one.
 #![forbid(unsafe_code)]
 
-pub mod iso87;
+pub mod card;
 pub mod pacs;

@@ -8,7 +8,7 @@ use payments::LinkId;
 use serde::Deserialize;
 use settlement::clearing::Endpoint;
 use switch::Config;
-use switch::config::{LinkConfig, Protocol};
+use switch::config::LinkConfig;
 
 use crate::exit::{CONFIG, Exit};
 
@@ -44,7 +44,7 @@ impl ClearingFile {
     pub(crate) fn load(config: &Config) -> Result<Self, Exit> {
         let path = beside(&config.file);
         let text = std::fs::read_to_string(&path).map_err(|error| Exit::new(CONFIG, format!("{}: {error}", path.display())))?;
-        let cards = |(name, link): (&LinkId, &Arc<LinkConfig>)| (link.protocol == Protocol::Iso87Ascii).then_some(*name);
+        let cards = |(name, link): (&LinkId, &Arc<LinkConfig>)| link.protocol.is_card().then_some(*name);
         let links: BTreeSet<LinkId> = config.links.iter().filter_map(cards).collect();
         let file = check(&text, &links).map_err(|(line, what)| {
             let place = line.map_or(String::new(), |line| format!(":{line}"));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dialects::iso87::{Binding, Body, CardSecrets, Inbound, ReceivedMac};
+use dialects::card::{Binding, Body, CardSecrets, Dialect, Inbound, ReceivedMac};
 use engine::{Event, Secrets, Sent, UnsealReason};
 use hsm::KeyName;
 use iso8583::Message;
@@ -25,7 +25,8 @@ pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, frame: By
     let config = shared.config();
     let acquirer = conn.listener.acquirer;
     let institution = config.tables.registry.acquirers.get(&acquirer).map(|acquirer| acquirer.institution).unwrap_or_default();
-    let inbound = match shared.iso87.read_request(frame, &Binding { acquirer, institution }) {
+    let Some(dialect) = shared.dialect(conn.listener.protocol) else { return Then::Close("no dialect") };
+    let inbound = match dialect.read_request(frame, &Binding { acquirer, institution }) {
         Ok(inbound) => inbound,
         Err(reject) => {
             metrics::counter!("switchyard_requests_rejected_total", "why" => "format").increment(1);
@@ -146,7 +147,8 @@ async fn verify(shared: &Shared, key: &str, mac: Option<&ReceivedMac>) -> Option
 
 /// A refusal before the engine sees the request. It carries no MAC: the peer has not shown who it is.
 async fn refuse(shared: &Shared, conn: &Conn, answer: &Message) {
-    match shared.iso87.spec().encode(answer) {
+    let Some(dialect) = shared.dialect(conn.listener.protocol) else { return };
+    match dialect.encode(answer, shared.clock.now().wall) {
         Ok(bytes) => conn.put(&bytes).await,
         Err(error) => tracing::error!(%error, "a refusal cannot be written"),
     }
@@ -155,7 +157,8 @@ async fn refuse(shared: &Shared, conn: &Conn, answer: &Message) {
 
 /// An answer of the engine to a terminal.
 pub(crate) async fn reply(shared: &Shared, conn: &Conn, response: &Response) {
-    let message = match shared.iso87.write_response(response) {
+    let Some(dialect) = shared.dialect(conn.listener.protocol) else { return };
+    let message = match dialect.write_response(response) {
         Ok(message) => message,
         Err(error) => return tracing::error!(%error, "an answer cannot be built"),
     };
@@ -167,19 +170,20 @@ pub(crate) async fn reply(shared: &Shared, conn: &Conn, response: &Response) {
         }
         _ => None,
     };
-    match write(shared, &message, key.as_ref().map(|key| key.as_str())).await {
+    match write(shared, dialect, &message, key.as_ref().map(|key| key.as_str())).await {
         Some(bytes) => conn.put(&bytes).await,
         None => tracing::error!("an answer was not sent: its MAC cannot be made"),
     }
 }
 
 /// Encodes, with a MAC where there is a key.
-async fn write(shared: &Shared, message: &Message, key: Option<&str>) -> Option<Vec<u8>> {
-    let spec = shared.iso87.spec();
+async fn write(shared: &Shared, dialect: &Dialect, message: &Message, key: Option<&str>) -> Option<Vec<u8>> {
+    let at = shared.clock.now().wall;
     let Some(key) = key.filter(|key| !key.is_empty()) else {
-        return spec.encode(message).map_err(|error| tracing::error!(%error, "a message cannot be encoded")).ok();
+        return dialect.encode(message, at).map_err(|error| tracing::error!(%error, "a message cannot be encoded")).ok();
     };
-    let unsigned = spec.encode_for_mac(message).map_err(|error| tracing::error!(%error, "a message cannot be encoded")).ok()?;
+    let unsigned =
+        dialect.encode_for_mac(message, at).map_err(|error| tracing::error!(%error, "a message cannot be encoded")).ok()?;
     let key = key.parse::<KeyName>().ok()?;
     match shared.hsm.generate_mac(key, unsigned.bytes()).await {
         Ok(mac) => Some(unsigned.finish(mac)),
@@ -244,17 +248,19 @@ async fn frame(shared: &Shared, link: &LinkConfig, message: &Outgoing, secrets: 
             (Some(secrets), None)
         }
     };
-    let built = shared.iso87.write_outgoing(message, card.as_ref(), pin.as_ref());
+    let dialect = shared.dialect(link.protocol)?;
+    let built = dialect.write_outgoing(message, card.as_ref(), pin.as_ref());
     let built = built.map_err(|error| tracing::error!(%error, "a message cannot be built")).ok()?;
     // Network management carries no MAC.
     let key = (!matches!(message, Outgoing::Network(_)) && link.mac == Mac::Required).then_some(link.mac_key.as_str());
-    let bytes = write(shared, &built, key).await?;
+    let bytes = write(shared, dialect, &built, key).await?;
     framed::frame(&link.framing, link.framing.header().bytes(), &bytes)
 }
 
 /// A message from a network.
 pub(crate) async fn receive_answer(shared: &Shared, state: &LinkState, config: &LinkConfig, frame: Bytes) {
-    let answer = match shared.iso87.read_answer(frame) {
+    let Some(dialect) = shared.dialect(config.protocol) else { return };
+    let answer = match dialect.read_answer(frame) {
         Ok(answer) => answer,
         Err(unreadable) => {
             tracing::warn!(link = state.name.as_str(), error = %unreadable, "not an answer that can be read");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use dialects::iso87::CardSecrets;
+use dialects::card::CardSecrets;
 use engine::Carried;
 use payments::PinBlock;
 

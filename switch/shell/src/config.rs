@@ -15,6 +15,7 @@ use payments::{AcquirerId, LinkId, Text};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub use crate::protocol::Protocol;
 use crate::schema;
 
 /// A configuration that cannot be used.
@@ -100,16 +101,6 @@ impl Default for HsmConfig {
             pool: hsm::PoolSettings::default(),
         }
     }
-}
-
-/// What is spoken on a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Protocol {
-    /// ISO 8583:1987 in ASCII.
-    Iso87Ascii,
-    /// ISO 20022 envelopes.
-    Iso20022,
 }
 
 /// Whether messages carry a MAC.
@@ -404,9 +395,9 @@ impl Config {
         for route in routes.all() {
             for link in &route.links {
                 let protocol = file.link.get(link).map(|link| link.protocol);
-                if protocol != Some(Protocol::Iso87Ascii) {
+                if !protocol.is_some_and(Protocol::is_card) {
                     let what = format!(
-                        "route {} names link \"{link}\"; add [link.{link}] with protocol = \"iso87-ascii\" to {}",
+                        "route {} names link \"{link}\"; add [link.{link}] with a card protocol to {}",
                         route.name,
                         path.display()
                     );
@@ -434,7 +425,7 @@ impl Config {
             if link.protocol == Protocol::Iso20022 && link.pacs.is_none() {
                 return Err(wrong("a bank link needs pacs = { own_bic = \"...\", peer_bic = \"...\" }"));
             }
-            if link.protocol == Protocol::Iso87Ascii && link.mac == Mac::Required && link.mac_key.is_empty() {
+            if link.protocol.is_card() && link.mac == Mac::Required && link.mac_key.is_empty() {
                 return Err(wrong("mac is required, so name mac_key (the ZAK), or write mac = \"none\""));
             }
             if link.sockets == 0 || link.sockets > 16 {
@@ -468,7 +459,7 @@ impl Config {
             if listener.protocol == Protocol::Iso20022 && listener.pacs.is_none() {
                 return Err(wrong("a bank listener needs pacs = { own_bic = \"...\", peer_bic = \"...\" }"));
             }
-            if listener.protocol == Protocol::Iso87Ascii && !registry.acquirers.contains_key(&listener.acquirer) {
+            if listener.protocol.is_card() && !registry.acquirers.contains_key(&listener.acquirer) {
                 return Err(wrong(&format!("acquirer \"{}\" is not in the registry; add an [[acquirer]]", listener.acquirer)));
             }
             if listener.max_connections == 0 || listener.max_in_flight == 0 {
@@ -547,7 +538,7 @@ const CAP: &str = "cap must be 64 to 1048576 bytes";
 /// The framing of a link; none when its cap is out of bounds.
 fn framing(written: Option<Framing>, cap: Option<usize>, protocol: Protocol) -> Option<Framing> {
     let usual = match protocol {
-        Protocol::Iso87Ascii => Framing::CARD,
+        Protocol::Card(_) => Framing::CARD,
         Protocol::Iso20022 => Framing::BANK,
     };
     let cap = Some(cap.unwrap_or(usual.cap())).filter(|cap| (64..=1_048_576).contains(cap))?;
@@ -703,6 +694,10 @@ links = ["net"]
         let error = load(NODE, REGISTRY, &ROUTES.replace("\"net\"", "\"elsewhere\"")).unwrap_err();
         assert!(error.to_string().contains("add [link.elsewhere]"), "{error}");
         assert_eq!(error.line, Some(6));
+        let error = load(&NODE.replacen("iso87-ascii", "iso87", 1), REGISTRY, ROUTES).unwrap_err();
+        assert!(error.what.contains("`iso87-binary`") && error.line == Some(9), "{error}");
+        let error = load(&NODE.replacen("iso87-ascii", "mastercard-ipm", 1), REGISTRY, ROUTES).unwrap_err();
+        assert!(error.what.contains("no link speaks it"), "{error}");
         let error = load(&format!("{NODE}framing = \"nack\"\n"), REGISTRY, ROUTES).unwrap_err();
         assert_eq!(error.line, Some(16));
         assert!(error.what.contains("\"nack\" is not known; there are \"binary2\""), "{error}");

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hsm::{Hsm, KeyName, KeyNameError, KeyRole};
 
-use crate::config::{Config, ConfigError, Mac, Protocol, line_of};
+use crate::config::{Config, ConfigError, Mac, line_of};
 use crate::node::NodeError;
 
 /// A terminal's PIN comes under its own key, under that of the acquirer's host, or under DUKPT.
@@ -100,9 +100,10 @@ fn named(config: &Config) -> Vec<Named<'_>> {
     for ((acquirer, id), terminal) in &config.tables.registry.terminals {
         let whose = format!("terminal {id}");
         let mac = terminal.mac_key.as_str();
-        let requires = config.listeners.iter().any(|listener| {
-            listener.acquirer == *acquirer && listener.protocol == Protocol::Iso87Ascii && listener.mac == Mac::Required
-        });
+        let requires = config
+            .listeners
+            .iter()
+            .any(|listener| listener.acquirer == *acquirer && listener.protocol.is_card() && listener.mac == Mac::Required);
         let mac = Named { whose: whose.clone(), setting: "mac_key", key: mac, roles: TERMINAL_MAC, file };
         if requires && mac.key.is_empty() {
             needed.push(mac);

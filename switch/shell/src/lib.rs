@@ -26,6 +26,7 @@ mod node;
 mod observe;
 mod orders;
 mod peers;
+mod protocol;
 pub mod schema;
 mod shard;
 mod socket;

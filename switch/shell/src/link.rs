@@ -75,7 +75,7 @@ async fn serve(shared: &Arc<Shared>, state: &Arc<LinkState>, config: &LinkConfig
                 }
             }
             Some(Ok(frame)) => match config.protocol {
-                Protocol::Iso87Ascii => cards::receive_answer(shared, state, config, frame.message).await,
+                Protocol::Card(_) => cards::receive_answer(shared, state, config, frame.message).await,
                 Protocol::Iso20022 => bank::receive_answer(shared, state, config, &frame.message).await,
             },
             Some(Err(Unread::Frame(error))) => {

@@ -107,7 +107,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, config: Arc<ListenerConfi
             let back = (!header.is_empty()).then(|| shared.conns.add(|id| Conn { id, header, ..conn.clone() }));
             let back = back.as_ref().unwrap_or(&conn);
             let then = match config.protocol {
-                Protocol::Iso87Ascii => cards::receive_request(&shared, back, frame.message).await,
+                Protocol::Card(_) => cards::receive_request(&shared, back, frame.message).await,
                 Protocol::Iso20022 => bank::receive_request(&shared, back, &frame.message).await,
             };
             if let Then::Close(why) = then {

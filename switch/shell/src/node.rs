@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use dialects::iso87::Iso87;
+use dialects::card::Dialects;
 use engine::{Engine, Event, Operator};
 use hsm::pkcs11::softhsm::TokenDirectory;
 use indexmap::IndexMap;
@@ -179,8 +179,7 @@ async fn start(
 ) -> Result<Running, NodeError> {
     let clock = Clock::start();
     let me = NodeId(uuid::Uuid::new_v4());
-    let spec =
-        iso8583::Spec::shipped("iso87-ascii").ok_or_else(|| NodeError::Lost("the shipped dialect is missing".to_owned()))?;
+    let dialects = Dialects::shipped().map_err(|error| NodeError::Lost(error.to_string()))?;
     let lost = |why: &dyn std::fmt::Display| NodeError::Database(why.to_string());
     let options = StoreOptions { unsafe_test, ..StoreOptions::default() };
     let store = Arc::new(PgStore::connect(database.runtime(), options).await.map_err(|error| lost(&error))?);
@@ -205,7 +204,7 @@ async fn start(
         keep: Keep::default(),
         hsm,
         vault,
-        iso87: Iso87::new(spec),
+        dialects,
         config: RwLock::new(Arc::clone(config)),
         conns: Conns::default(),
         links: Mutex::new(links),

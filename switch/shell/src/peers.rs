@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use dialects::iso87::Iso87;
+use dialects::card::{Dialect, Dialects};
 use engine::{ConnId, Event};
 use hsm::Hsm;
 use indexmap::IndexMap;
@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::carried::Keep;
 use crate::clock::Clock;
-use crate::config::{Config, ListenerConfig};
+use crate::config::{Config, ListenerConfig, Protocol};
 use crate::framed;
 use crate::orders::Orders;
 use crate::socket::{OutKind, Outbound};
@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     pub(crate) keep: Keep,
     pub(crate) hsm: Hsm,
     pub(crate) vault: vault::Vault,
-    pub(crate) iso87: Iso87,
+    pub(crate) dialects: Dialects,
     pub(crate) config: RwLock<Arc<Config>>,
     pub(crate) conns: Conns,
     pub(crate) links: Mutex<IndexMap<LinkId, Arc<LinkState>>>,
@@ -57,6 +57,14 @@ pub(crate) struct ShardStatus {
 impl Shared {
     pub(crate) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The dialect of a card protocol. The configuration lets no other name in.
+    pub(crate) fn dialect(&self, protocol: Protocol) -> Option<&Dialect> {
+        match protocol {
+            Protocol::Card(name) => self.dialects.get(name.as_str()),
+            Protocol::Iso20022 => None,
+        }
     }
 
     /// From now on this one holds; what has begun keeps what it began with.
@@ -201,12 +209,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{Mac, Protocol};
+    use crate::config::Mac;
 
     fn listener(framing: &str) -> ListenerConfig {
         ListenerConfig {
             name: LinkId::default(),
-            protocol: Protocol::Iso87Ascii,
+            protocol: Protocol::Card(Text::literal("iso87-ascii")),
             listen: String::new(),
             acquirer: AcquirerId::default(),
             mac: Mac::None,

@@ -1,7 +1,7 @@
 //! Cards, keys and the keeper of cards of the simulation. The numbers are made up; the vault and the
 //! security module have tests of their own.
 
-use dialects::iso87::CardSecrets;
+use dialects::card::CardSecrets;
 use payments::{CardRef, Expiry, Pan, PinBlock, Text};
 
 use crate::setup::terminal_id;

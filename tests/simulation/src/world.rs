@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dialects::iso87::Iso87;
+use dialects::card::Dialect;
 use ledger::{ClaimKey, MemoryStore};
 use payments::{BusinessDate, LinkId, PaymentId};
 
@@ -76,7 +76,7 @@ pub(crate) struct World {
     pub(crate) mutation: Mutation,
     /// Messages are not watched, so that the judges at the end stand alone.
     pub(crate) blind: bool,
-    pub(crate) dialect: Iso87,
+    pub(crate) dialect: Dialect,
     pub(crate) store: MemoryStore,
     pub(crate) nodes: Vec<Node>,
     pub(crate) serving: Option<usize>,
@@ -118,7 +118,7 @@ impl World {
             objections: Vec::new(),
             mutation,
             blind,
-            dialect: Iso87::new(std::sync::Arc::clone(&SPEC)),
+            dialect: Dialect::new(std::sync::Arc::clone(&SPEC)),
             store: MemoryStore::new(),
             nodes: Vec::new(),
             serving: None,

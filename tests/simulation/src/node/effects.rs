@@ -1,6 +1,6 @@
 //! Carrying out what the engine wants.
 
-use dialects::iso87::CardSecrets;
+use dialects::card::CardSecrets;
 use engine::{
     CallId, Carried, Effect, Event, HsmDone, HsmFailure, HsmJob, LegId, LinkAct, LinkEvent, Note, Proof, Secrets, StoreEvent,
 };

@@ -9,7 +9,7 @@ pub(crate) mod watch;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use dialects::iso87::CardSecrets;
+use dialects::card::CardSecrets;
 use engine::{ConnId, Engine, Event, LinkEvent};
 use indexmap::IndexMap;
 use ledger::{Book, Command, Fence, NodeId, Seq, Staged};

@@ -1,7 +1,7 @@
 //! Requests that come in at a node, as the tokio shell treats them: decode, verify, seal, hand over.
 
 use bytes::Bytes;
-use dialects::iso87::{Binding, Body};
+use dialects::card::{Binding, Body};
 use engine::{Carried, ConnId, Event};
 use payments::{Request, ResponseCode};
 

@@ -5,7 +5,7 @@ use iso8583::{Message, Note, tlv};
 use payments::outgoing::{CardAnswer, Incoming, NetworkAnswer};
 use payments::{Answer, ApprovalCode, NetworkTransactionId, ProcessingCode, ResponseCode, Stan, TerminalId, Text};
 
-use super::{Error, Iso87, ReceivedMac, de, read, received_mac};
+use super::{Dialect, Error, ReceivedMac, de, read, received_mac};
 
 /// An answer as received. Not trusted before its MAC is verified, where the link wants one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Unreadable {
     pub stan: Option<Stan>,
 }
 
-impl Iso87 {
+impl Dialect {
     /// Reads an answer of a network.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use payments::{
     Amount, ApprovalCode, CardRef, Evidence, Expiry, MerchantId, Pan, PinBlock, ProcessingCode, Stan, TerminalId, Text, Track2,
 };
 
-use super::{Binding, CardSecrets, Echo, Error, Iso87, ReceivedMac, de, icc, read, received_mac};
+use super::{Binding, CardSecrets, Dialect, Echo, Error, ReceivedMac, de, icc, read, received_mac};
 
 /// A request as received. Nothing of it may have an effect before its MAC is verified, where the
 /// link wants one.
@@ -95,7 +95,7 @@ impl Reject {
     }
 }
 
-impl Iso87 {
+impl Dialect {
     /// Reads a request from a terminal.
     ///
     /// # Errors

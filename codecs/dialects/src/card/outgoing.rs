@@ -5,9 +5,9 @@ use payments::outgoing::{AdviceOut, CardOut, Egress, NetworkOut, Outgoing, Rever
 use payments::{Amount, InstitutionId, PinBlock};
 
 use super::answer::some;
-use super::{CardSecrets, Error, Iso87, de, icc, read};
+use super::{CardSecrets, Dialect, Error, de, icc, read};
 
-impl Iso87 {
+impl Dialect {
     /// Makes the message. `card` is what the shell carries or has unsealed; `translated_pin` is the
     /// PIN block under this link's own key, never the terminal's.
     ///

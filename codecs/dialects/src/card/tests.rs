@@ -13,7 +13,7 @@ use super::*;
 const PAN: &str = "5413330089020011";
 const TRACK2: &str = "5413330089020011=27122011234567890";
 
-static DIALECT: LazyLock<Iso87> = LazyLock::new(|| Iso87::new(Spec::shipped("iso87-ascii").unwrap()));
+static DIALECT: LazyLock<Dialect> = LazyLock::new(|| Dialect::new(Spec::shipped("iso87-ascii").unwrap()));
 
 fn binding() -> Binding {
     Binding { acquirer: Text::literal("ACQ1"), institution: Text::literal("00000000042") }

@@ -3,9 +3,9 @@
 use iso8583::{Message, response_mti};
 use payments::outgoing::{CardResponse, NetworkResponse, Response};
 
-use super::{Error, Iso87, de, read};
+use super::{Dialect, Error, de, read};
 
-impl Iso87 {
+impl Dialect {
     /// Makes the answer. Card data, tracks and PIN blocks have no place in one.
     ///
     /// # Errors

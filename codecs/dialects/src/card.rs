@@ -1,9 +1,8 @@
 //! Card messages of ISO 8583:1987 as `docs/wire.md` has them: requests from terminals, answers to
 //! them, requests to networks, answers from them. Which bytes a field takes is the spec's business.
 //!
-//! Messages leave here as [`iso8583::Message`]; the caller writes them with
-//! [`iso8583::Spec::encode`], or [`iso8583::Spec::encode_for_mac`] where the link wants a MAC, since
-//! the MAC comes from a security module.
+//! Messages leave here as [`iso8583::Message`]; the caller writes them with [`Dialect::encode`], or
+//! [`Dialect::encode_for_mac`] where the link wants a MAC, since the MAC comes from a security module.
 
 mod answer;
 mod de;
@@ -14,12 +13,13 @@ mod incoming;
 mod outgoing;
 mod read;
 mod request;
+mod shipped;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use iso8583::Spec;
-use payments::{AcquirerId, CardSequence, Expiry, InstitutionId, Pan, PinBlock, Track2};
+use iso8583::{EncodeError, Message, Spec, Unsigned};
+use payments::{AcquirerId, CardSequence, Expiry, InstitutionId, Pan, PinBlock, Track2, Wall};
 use zeroize::ZeroizeOnDrop;
 
 pub use echo::Echo;
@@ -27,10 +27,11 @@ pub use error::Error;
 pub use icc::NEVER_FORWARDED;
 pub use incoming::{FromNetwork, Unreadable};
 pub use request::{Body, CardReceived, Dropped, Inbound, Reject};
+pub use shipped::{Dialects, FILES_ONLY, Missing, NAMES};
 
 /// The mapping over one field table.
 #[derive(Debug, Clone)]
-pub struct Iso87 {
+pub struct Dialect {
     /// Requests and everything that is written: content faults refuse.
     strict: Arc<Spec>,
     /// Answers of networks: content faults in fields that decide nothing are noted.
@@ -67,26 +68,47 @@ pub struct CardSecrets {
 pub struct ReceivedMac {
     /// The bytes that it covers: from the MTI up to the MAC field.
     pub covered: Bytes,
-    /// The MAC.
-    pub mac: [u8; 8],
+    /// The MAC, 4 to 8 bytes as the dialect has it.
+    pub mac: Vec<u8>,
 }
 
-impl Iso87 {
+impl Dialect {
     /// Over a field table of the 1987 numbering.
     pub fn new(spec: Arc<Spec>) -> Self {
         let lenient = Arc::new(spec.noting_except(&de::DECIDING));
         Self { strict: spec, lenient }
     }
 
-    /// The field table, to encode with.
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.strict.name()
+    }
+
+    /// The field table.
     pub fn spec(&self) -> &Spec {
         &self.strict
     }
+
+    /// The bytes of a message without a MAC.
+    ///
+    /// # Errors
+    /// Content that its field does not take.
+    pub fn encode(&self, message: &Message, _at: Wall) -> Result<Vec<u8>, EncodeError> {
+        self.strict.encode(message)
+    }
+
+    /// The bytes of a message up to its MAC, which a security module makes.
+    ///
+    /// # Errors
+    /// As [`Self::encode`]; also where the table has no MAC field.
+    pub fn encode_for_mac(&self, message: &Message, _at: Wall) -> Result<Unsigned, EncodeError> {
+        self.strict.encode_for_mac(message)
+    }
 }
 
-fn received_mac(message: &iso8583::Message) -> Option<ReceivedMac> {
+fn received_mac(message: &Message) -> Option<ReceivedMac> {
     let (covered, mac) = message.mac()?;
-    Some(ReceivedMac { covered, mac: mac.try_into().ok()? })
+    Some(ReceivedMac { covered, mac: mac.to_vec() })
 }
 
 #[cfg(test)]
