@@ -38,6 +38,8 @@ codes! {
     REFER = "01";
     /// Invalid merchant.
     INVALID_MERCHANT = "03";
+    /// Pick up the card.
+    PICK_UP = "04";
     /// Do not honour.
     DO_NOT_HONOUR = "05";
     /// Error.

@@ -64,6 +64,16 @@ impl Wall {
         TransmissionTime(Text::new(&text).unwrap_or_default())
     }
 
+    /// The year in which a month is nearest to this time: for dates that came without one.
+    pub fn year_of(self, month: i8) -> i16 {
+        let now = self.civil();
+        match now.month() - month {
+            ..-6 => now.year() - 1,
+            7.. => now.year() + 1,
+            _ => now.year(),
+        }
+    }
+
     /// DE12 and DE13 (`hhmmss`, `MMDD`) in UTC.
     pub fn local(self) -> LocalDateTime {
         let at = self.civil();

@@ -10,32 +10,38 @@ mod echo;
 mod error;
 mod icc;
 mod incoming;
+mod mapping;
 mod outgoing;
 mod read;
 mod request;
 mod shipped;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use iso8583::{EncodeError, Message, Spec, Unsigned};
-use payments::{AcquirerId, CardSequence, Expiry, InstitutionId, Pan, PinBlock, Track2, Wall};
+use payments::{AcquirerId, CardSequence, Expiry, InstitutionId, LocalDateTime, Pan, PinBlock, Track2, Wall};
 use zeroize::ZeroizeOnDrop;
 
 pub use echo::Echo;
 pub use error::Error;
 pub use icc::NEVER_FORWARDED;
 pub use incoming::{FromNetwork, Unreadable};
+use mapping::Mapping;
+pub use mapping::MappingError;
 pub use request::{Body, CardReceived, Dropped, Inbound, Reject};
-pub use shipped::{Dialects, FILES_ONLY, Missing, NAMES};
+pub use shipped::{Dialects, FILES_ONLY, NAMES};
 
-/// The mapping over one field table.
+/// One dialect: a field table, and how it stands to the engine.
 #[derive(Debug, Clone)]
 pub struct Dialect {
     /// Requests and everything that is written: content faults refuse.
     strict: Arc<Spec>,
     /// Answers of networks: content faults in fields that decide nothing are noted.
     lenient: Arc<Spec>,
+    /// Where the numbering is another than the engine's.
+    mapping: Option<Arc<Mapping>>,
 }
 
 /// Whom an ingress link belongs to.
@@ -73,10 +79,21 @@ pub struct ReceivedMac {
 }
 
 impl Dialect {
-    /// Over a field table of the 1987 numbering.
+    /// Over a field table of the engine's numbering, that of 1987.
     pub fn new(spec: Arc<Spec>) -> Self {
         let lenient = Arc::new(spec.noting_except(&de::DECIDING));
-        Self { strict: spec, lenient }
+        Self { strict: spec, lenient, mapping: None }
+    }
+
+    /// Over any field table, with a mapping file between its numbering and the engine's.
+    ///
+    /// # Errors
+    /// What is wrong with the mapping.
+    pub fn mapped(spec: Arc<Spec>, mapping: &str) -> Result<Self, MappingError> {
+        let mapping = Mapping::compile(mapping, &spec)?;
+        let deciding = de::DECIDING.map(|own| mapping.place(own));
+        let lenient = Arc::new(spec.noting_except(&deciding));
+        Ok(Self { strict: spec, lenient, mapping: Some(Arc::new(mapping)) })
     }
 
     /// Its name.
@@ -89,21 +106,73 @@ impl Dialect {
         &self.strict
     }
 
-    /// The bytes of a message without a MAC.
+    /// The bytes of a message without a MAC. `at` tells the years of its dates, where the dialect has them.
     ///
     /// # Errors
-    /// Content that its field does not take.
-    pub fn encode(&self, message: &Message, _at: Wall) -> Result<Vec<u8>, EncodeError> {
-        self.strict.encode(message)
+    /// Content that its field does not take, or that has no form in the dialect.
+    pub fn encode(&self, message: &Message, at: Wall) -> Result<Vec<u8>, WriteError> {
+        Ok(match &self.mapping {
+            None => self.strict.encode(message)?,
+            Some(mapping) => self.strict.encode(&mapping.write(message, at)?)?,
+        })
     }
 
     /// The bytes of a message up to its MAC, which a security module makes.
     ///
     /// # Errors
     /// As [`Self::encode`]; also where the table has no MAC field.
-    pub fn encode_for_mac(&self, message: &Message, _at: Wall) -> Result<Unsigned, EncodeError> {
-        self.strict.encode_for_mac(message)
+    pub fn encode_for_mac(&self, message: &Message, at: Wall) -> Result<Unsigned, WriteError> {
+        Ok(match &self.mapping {
+            None => self.strict.encode_for_mac(message)?,
+            Some(mapping) => self.strict.encode_for_mac(&mapping.write(message, at)?)?,
+        })
     }
+
+    /// A message in the engine's numbering; one that has it already is only lent.
+    fn own<'a>(&self, wire: &'a Message) -> Result<(Cow<'a, Message>, Option<LocalDateTime>), Error> {
+        match &self.mapping {
+            None => Ok((Cow::Borrowed(wire), None)),
+            Some(mapping) => mapping.read(wire).map(|own| (Cow::Owned(own.message), own.original_local)),
+        }
+    }
+
+    /// The bare answer to what may not be readable whole.
+    fn echo(&self, wire: &Message) -> Option<Echo> {
+        match &self.mapping {
+            None => Echo::of(wire),
+            Some(mapping) => Echo::of(&mapping.read_what_can_be(wire)?),
+        }
+    }
+
+    /// An error by the dialect's own field numbers.
+    fn named(&self, error: Error) -> Error {
+        let place = |own: u8| self.mapping.as_ref().map_or(own, |mapping| mapping.place(own));
+        match error {
+            Error::Missing(own) => Error::Missing(place(own)),
+            Error::Invalid(own) => Error::Invalid(place(own)),
+            Error::Contradiction(one, other) => Error::Contradiction(place(one), place(other)),
+            other => other,
+        }
+    }
+
+    /// Whether anything is read out of a field, or it travels on.
+    fn knows(&self, number: u8) -> bool {
+        match &self.mapping {
+            None => de::READ.contains(&number) || de::FORWARDED.contains(&number),
+            Some(mapping) => mapping.reads(number) || [de::MAC, de::MAC_2].contains(&number),
+        }
+    }
+}
+
+/// Why a message was not written. Whose fault it is: ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// It has no form in the dialect.
+    #[error(transparent)]
+    Mapping(#[from] Error),
+    /// A field does not take its content.
+    #[error(transparent)]
+    Wire(#[from] EncodeError),
 }
 
 fn received_mac(message: &Message) -> Option<ReceivedMac> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dialects::card::Dialects;
 use dialects::pacs;
 use engine::Tables;
 use engine::tables::{Acquirer, Deadlines, Limits, LinkSettings, Merchant, Registry, Terminal};
@@ -15,6 +16,7 @@ use payments::{AcquirerId, LinkId, Text};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::protocol::DialectFile;
 pub use crate::protocol::Protocol;
 use crate::schema;
 
@@ -63,6 +65,10 @@ pub struct Config {
     pub listeners: Vec<Arc<ListenerConfig>>,
     /// Egress.
     pub links: BTreeMap<LinkId, Arc<LinkConfig>>,
+    /// What the card links may speak.
+    pub dialects: Dialects,
+    /// The files of dialects of one's own, as they were read.
+    dialect_texts: Vec<String>,
     /// What the engine decides by.
     pub tables: Arc<Tables>,
 }
@@ -174,6 +180,7 @@ impl Config {
             ("[hsm]", self.hsm != new.hsm),
             ("admin", !takes(&self.admin, &new.admin)),
             ("[[listener]]", !self.same_listeners(new)),
+            ("[dialect]", self.dialect_texts != new.dialect_texts),
         ];
         if let Some((key, _)) = keys.into_iter().find(|(_, differs)| *differs) {
             return Some(key.to_owned());
@@ -244,6 +251,8 @@ struct NodeFile {
     listener: Vec<ListenerFile>,
     #[serde(default)]
     link: BTreeMap<LinkId, LinkFile>,
+    #[serde(default)]
+    dialect: BTreeMap<Text<32>, DialectFile>,
     /// Which bank link carries a credit transfer, by the creditor agent's BIC; `"*"` for all others.
     #[serde(default)]
     banks: BTreeMap<Text<11>, LinkId>,
@@ -369,6 +378,14 @@ impl Config {
         }
         if file.shards == 0 || file.shards > 64 {
             return Err(place("shards", "shards must be 1 to 64".to_owned()));
+        }
+        let (dialects, dialect_texts) =
+            dialects(&file.dialect, base).map_err(|(file, what)| ConfigError { file, line: None, what })?;
+        let spoken = file.listener.iter().map(|listener| listener.protocol).chain(file.link.values().map(|link| link.protocol));
+        for protocol in spoken {
+            if let (Some(what), Protocol::Card(name)) = (protocol.fault(&dialects), protocol) {
+                return Err(place(&format!("\"{name}\""), what));
+            }
         }
         let transfers = file.listener.iter().any(|listener| listener.protocol == Protocol::Iso20022);
         if file.shards > 1 && transfers {
@@ -500,6 +517,8 @@ impl Config {
             hsm: file.hsm,
             admin: file.admin,
             listeners,
+            dialects,
+            dialect_texts,
             links,
             tables: Arc::new(tables),
         })
@@ -534,6 +553,18 @@ fn address_fault(address: &str, least: u16) -> Option<String> {
 }
 
 const CAP: &str = "cap must be 64 to 1048576 bytes";
+
+/// The shipped dialects and those of one's own.
+fn dialects(own: &BTreeMap<Text<32>, DialectFile>, base: &Path) -> Result<(Dialects, Vec<String>), (PathBuf, String)> {
+    let mut texts = Vec::new();
+    let mut all = Dialects::shipped().map_err(|error| (base.to_owned(), error.to_string()))?;
+    for (name, file) in own {
+        if !all.add(file.compile(name.as_str(), base, &mut texts)?) {
+            return Err((base.join(&file.spec), format!("there is a shipped dialect \"{name}\"; choose another name")));
+        }
+    }
+    Ok((all, texts))
+}
 
 /// The framing of a link; none when its cap is out of bounds.
 fn framing(written: Option<Framing>, cap: Option<usize>, protocol: Protocol) -> Option<Framing> {
@@ -679,6 +710,37 @@ links = ["net"]
     }
 
     #[test]
+    fn a_link_may_speak_a_dialect_of_ones_own() {
+        let dir = std::env::temp_dir().join(format!("dialect-{:x}", fastrand::u64(..)));
+        std::fs::create_dir_all(&dir).unwrap();
+        let (spec, mapping) = (write(&dir, "mine.toml", ""), write(&dir, "map.toml", ""));
+        let at = |path: &Path| format!("{:?}", path.display().to_string());
+        let node = format!(
+            "{}[dialect.mine]\nspec = {}\nmapping = {}\n",
+            NODE.replacen("iso87-ascii", "mine", 1),
+            at(&spec),
+            at(&mapping)
+        );
+        let with = |table: &str, map: &str| {
+            write(&dir, "mine.toml", table);
+            write(&dir, "map.toml", map);
+            load(&node, REGISTRY, ROUTES)
+        };
+        let table = "name = \"mine\"\nextends = \"iso93-binary\"\n";
+        let running = with(table, "extends = \"iso93\"").unwrap();
+        assert!(running.dialects.get("mine").is_some());
+        let other = with(&format!("{table}[fields]\n41 = {{ length = 10 }}\n"), "extends = \"iso93\"").unwrap();
+        assert_ne!(running.dialect_texts, other.dialect_texts);
+        let error = with(table, "extends = \"iso94\"").unwrap_err();
+        assert!(error.file.ends_with("map.toml") && error.what.contains("there is no mapping \"iso94\""), "{error}");
+        let error = with("name = \"mine\"\nextends = \"iso\"\n", "").unwrap_err();
+        assert!(error.file.ends_with("mine.toml"), "{error}");
+        let error = with("name = \"yours\"\nextends = \"iso93-binary\"\n", "").unwrap_err();
+        assert!(error.what.contains("its name is \"yours\""), "{error}");
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_file_line_and_fix() {
         let error = load(&NODE.replace("mac_key", "mac_kee"), REGISTRY, ROUTES).unwrap_err();
         assert_eq!((error.file.file_name().unwrap().to_str(), error.line), (Some("switchyard.toml"), Some(15)));
@@ -695,7 +757,7 @@ links = ["net"]
         assert!(error.to_string().contains("add [link.elsewhere]"), "{error}");
         assert_eq!(error.line, Some(6));
         let error = load(&NODE.replacen("iso87-ascii", "iso87", 1), REGISTRY, ROUTES).unwrap_err();
-        assert!(error.what.contains("`iso87-binary`") && error.line == Some(9), "{error}");
+        assert!(error.what.contains("iso87-binary, iso93-ascii") && error.line == Some(9), "{error}");
         let error = load(&NODE.replacen("iso87-ascii", "mastercard-ipm", 1), REGISTRY, ROUTES).unwrap_err();
         assert!(error.what.contains("no link speaks it"), "{error}");
         let error = load(&format!("{NODE}framing = \"nack\"\n"), REGISTRY, ROUTES).unwrap_err();

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-use dialects::card::Dialects;
 use engine::{Engine, Event, Operator};
 use hsm::pkcs11::softhsm::TokenDirectory;
 use indexmap::IndexMap;
@@ -179,7 +178,6 @@ async fn start(
 ) -> Result<Running, NodeError> {
     let clock = Clock::start();
     let me = NodeId(uuid::Uuid::new_v4());
-    let dialects = Dialects::shipped().map_err(|error| NodeError::Lost(error.to_string()))?;
     let lost = |why: &dyn std::fmt::Display| NodeError::Database(why.to_string());
     let options = StoreOptions { unsafe_test, ..StoreOptions::default() };
     let store = Arc::new(PgStore::connect(database.runtime(), options).await.map_err(|error| lost(&error))?);
@@ -204,7 +202,7 @@ async fn start(
         keep: Keep::default(),
         hsm,
         vault,
-        dialects,
+        dialects: config.dialects.clone(),
         config: RwLock::new(Arc::clone(config)),
         conns: Conns::default(),
         links: Mutex::new(links),

@@ -1,16 +1,17 @@
-//! What is spoken on a link, by the name that stands in the configuration.
+//! What is spoken on a link, by the name that stands in the configuration, and dialects of one's own.
 
-use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use dialects::card;
+use dialects::card::{self, Dialect, Dialects};
+use iso8583::Spec;
 use payments::Text;
-use serde::de::{EnumAccess, Error, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// What is spoken on a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// Card messages in the shipped dialect of this name.
+    /// Card messages in the dialect of this name.
     Card(Text<32>),
     /// ISO 20022 envelopes.
     Iso20022,
@@ -18,55 +19,75 @@ pub enum Protocol {
 
 const ISO_20022: &str = "iso20022";
 
-/// Every name that a configuration may use.
-static NAMES: [&str; card::NAMES.len() + 1] = {
-    let mut names = [ISO_20022; card::NAMES.len() + 1];
-    let mut at = 0;
-    while at < card::NAMES.len() {
-        names[at] = card::NAMES[at];
-        at += 1;
-    }
-    names
-};
-
 impl Protocol {
     /// Whether card messages are spoken.
     pub fn is_card(self) -> bool {
         matches!(self, Self::Card(_))
     }
 
-    fn named(name: &str) -> Option<Self> {
-        if name == ISO_20022 {
-            return Some(Self::Iso20022);
+    /// What is wrong with it, where no such dialect is there.
+    pub(crate) fn fault(self, known: &Dialects) -> Option<String> {
+        match self {
+            Self::Card(name) if known.get(name.as_str()).is_some() => None,
+            Self::Card(name) if name.as_str() == card::FILES_ONLY => {
+                Some(format!("protocol \"{name}\" is a dialect of clearing files; no link speaks it"))
+            }
+            Self::Card(name) => {
+                let mut names: Vec<&str> = known.all().map(Dialect::name).collect();
+                names.push(ISO_20022);
+                Some(format!("protocol \"{name}\" is not known; there are {}, or name a [dialect.{name}]", names.join(", ")))
+            }
+            Self::Iso20022 => None,
         }
-        card::NAMES.contains(&name).then(|| Text::new(name).ok().map(Self::Card)).flatten()
     }
 }
 
 impl<'de> Deserialize<'de> for Protocol {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_enum("Protocol", &NAMES, Named)
+        let name = Text::<32>::deserialize(deserializer)?;
+        Ok(if name.as_str() == ISO_20022 { Self::Iso20022 } else { Self::Card(name) })
     }
 }
 
-struct Named;
+/// `[dialect.NAME]`: a field table of one's own, and how it stands to the engine's numbering.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DialectFile {
+    /// The field table, as `iso8583 spec` reads and writes it.
+    pub(crate) spec: PathBuf,
+    /// The mapping file; none where the numbering is that of the engine, ISO 8583:1987.
+    #[serde(default)]
+    pub(crate) mapping: Option<PathBuf>,
+}
 
-impl<'de> Visitor<'de> for Named {
-    type Value = Protocol;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a protocol")
-    }
-
-    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Protocol, A::Error> {
-        let (name, rest) = access.variant::<String>()?;
-        rest.unit_variant()?;
-        match Protocol::named(&name) {
-            Some(protocol) => Ok(protocol),
-            None if name == card::FILES_ONLY => {
-                Err(A::Error::custom(format_args!("\"{name}\" is a dialect of clearing files; no link speaks it")))
+impl DialectFile {
+    /// Compiles it, and adds what it read to `texts`; the file at fault and what is wrong with it.
+    pub(crate) fn compile(&self, name: &str, base: &Path, texts: &mut Vec<String>) -> Result<Dialect, (PathBuf, String)> {
+        let mut read = |path: &PathBuf| {
+            let path = base.join(path);
+            let text = std::fs::read_to_string(&path).map_err(|error| (path.clone(), format!("cannot be read: {error}")))?;
+            texts.push(text.clone());
+            Ok((path, text))
+        };
+        let (path, text) = read(&self.spec)?;
+        let beside = |extended: &str| {
+            let shipped = Spec::shipped_text(extended).map(str::to_owned);
+            shipped.or_else(|| std::fs::read_to_string(path.with_file_name(format!("{extended}.toml"))).ok())
+        };
+        let shown = path.display().to_string();
+        let spec = Spec::load(&shown, &text, &beside).map_err(|error| (path.clone(), error.to_string()))?;
+        if spec.name() != name {
+            return Err((
+                path,
+                format!("its name is \"{}\", that of the dialect \"{name}\"; write one of them as the other", spec.name()),
+            ));
+        }
+        match &self.mapping {
+            None => Ok(Dialect::new(Arc::new(spec))),
+            Some(mapping) => {
+                let (path, text) = read(mapping)?;
+                Dialect::mapped(Arc::new(spec), &text).map_err(|error| (path, error.to_string()))
             }
-            None => Err(A::Error::unknown_variant(&name, &NAMES)),
         }
     }
 }

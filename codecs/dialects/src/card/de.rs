@@ -60,6 +60,44 @@ pub(crate) const ECHOED: [u8; 12] = [
 /// Elements of a request that travel on unread. DE55 goes without card data.
 pub(crate) const FORWARDED: [u8; 3] = [ICC, ECOMMERCE, POS_DATA];
 
+/// Every element that is read or written here, but for the MAC: what a mapping has to place.
+pub(crate) const MAPPED: [u8; 34] = [
+    PAN,
+    PROCESSING_CODE,
+    AMOUNT,
+    TRANSMISSION,
+    STAN,
+    LOCAL_TIME,
+    LOCAL_DATE,
+    EXPIRY,
+    SETTLEMENT_DATE,
+    MERCHANT_CATEGORY,
+    ENTRY_MODE,
+    CARD_SEQUENCE,
+    CONDITION,
+    ACQUIRING_INSTITUTION,
+    FORWARDING_INSTITUTION,
+    TRACK2,
+    RRN,
+    APPROVAL,
+    RESPONSE_CODE,
+    TERMINAL,
+    MERCHANT,
+    ACCEPTOR,
+    RESPONSE_DATA,
+    CURRENCY,
+    PIN_BLOCK,
+    SECURITY_CONTROL,
+    BALANCES,
+    ICC,
+    ECOMMERCE,
+    POS_DATA,
+    NETWORK_ID,
+    NETWORK_FUNCTION,
+    ORIGINAL,
+    REPLACEMENT_AMOUNTS,
+];
+
 /// Elements of a request that are read here. What is in neither list is dropped and counted.
 pub(crate) const READ: [u8; 32] = [
     PAN,

@@ -37,18 +37,19 @@ impl Dialect {
     /// [`Unreadable`]: a structural fault, a fault in a field that decides (DE4, 11, 39, 49), an MTI that is no answer.
     pub fn read_answer(&self, frame: Bytes) -> Result<FromNetwork, Unreadable> {
         let unreadable = |message: &Message, error| Unreadable {
-            error,
+            error: self.named(error),
             mti: Text::new(message.mti()).unwrap_or_default(),
             stan: read::stan(message).ok(),
         };
-        let message = self.lenient.decode(frame).map_err(|error| unreadable(&error.partial, Error::from(&error)))?;
+        let wire = self.lenient.decode(frame).map_err(|error| unreadable(&error.partial, Error::from(&error)))?;
+        let (message, _) = self.own(&wire).map_err(|error| unreadable(&wire, error))?;
         let incoming = match message.mti() {
             "0110" | "0210" | "0230" | "0410" | "0430" => card(&message).map(|answer| Incoming::Card(Box::new(answer))),
             "0810" => network(&message).map(Incoming::Network),
             _ => Err(Error::UnsupportedMessage),
         };
         let incoming = incoming.map_err(|error| unreadable(&message, error))?;
-        Ok(FromNetwork { incoming, mac: received_mac(&message), notes: message.notes().to_vec() })
+        Ok(FromNetwork { incoming, mac: received_mac(&wire), notes: wire.notes().to_vec() })
     }
 }
 

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use iso8583::{Message, Note};
 use payments::request::{CardKind, CardRequest, Completion, Head, NetworkRequest, OriginalKey, Passthrough, PinEntry, Reversal};
 use payments::{
-    Amount, ApprovalCode, CardRef, Evidence, Expiry, MerchantId, Pan, PinBlock, ProcessingCode, Stan, TerminalId, Text, Track2,
+    Amount, ApprovalCode, CardRef, Evidence, Expiry, LocalDateTime, MerchantId, Pan, PinBlock, ProcessingCode, Stan, TerminalId,
+    Text, Track2,
 };
 
 use super::{Binding, CardSecrets, Dialect, Echo, Error, ReceivedMac, de, icc, read, received_mac};
@@ -101,28 +102,30 @@ impl Dialect {
     /// # Errors
     /// A [`Reject`] that says how it can be answered.
     pub fn read_request(&self, frame: Bytes, binding: &Binding) -> Result<Inbound, Box<Reject>> {
-        let message = self.strict.decode(frame).map_err(|error| Reject {
+        let wire = self.strict.decode(frame).map_err(|error| Reject {
             error: Error::from(&error),
-            echo: Echo::of(&error.partial),
+            echo: self.echo(&error.partial),
             mac: None,
         })?;
-        let reject = |error| Reject { error, echo: Echo::of(&message), mac: received_mac(&message) };
-        let (body, tags) = body(&message, binding).map_err(reject)?;
+        let reject = |error| Reject { error: self.named(error), echo: self.echo(&wire), mac: received_mac(&wire) };
+        let (message, original_local) = self.own(&wire).map_err(reject)?;
+        let (body, tags) = body(&message, original_local, binding).map_err(reject)?;
         let echo = Echo::of(&message).ok_or_else(|| reject(Error::Missing(de::STAN)))?;
-        let unknown = |number: &u8| !de::READ.contains(number) && !de::FORWARDED.contains(number);
-        let elements = message.fields().map(|(number, _)| number).filter(unknown).collect();
+        let elements = wire.fields().map(|(number, _)| number).filter(|number| !self.knows(*number)).collect();
         let dropped = Dropped { elements, tags };
-        Ok(Inbound { body, mac: received_mac(&message), echo, dropped, notes: message.notes().to_vec() })
+        Ok(Inbound { body, mac: received_mac(&wire), echo, dropped, notes: wire.notes().to_vec() })
     }
 }
 
 /// What the message asks, and how many data objects of DE55 were left out.
-fn body(message: &Message, binding: &Binding) -> Result<(Body, usize), Error> {
+fn body(message: &Message, original_local: Option<LocalDateTime>, binding: &Binding) -> Result<(Body, usize), Error> {
     match message.mti() {
         "0800" | "0801" => network(message).map(|request| (Body::Network(request), 0)),
         "0100" | "0101" | "0200" | "0201" => card(message, binding).map(|(request, tags)| (Body::Card(Box::new(request)), tags)),
         "0220" | "0221" => completion(message, binding).map(|request| (Body::Completion(Box::new(request)), 0)),
-        "0400" | "0401" | "0420" | "0421" => reversal(message, binding).map(|request| (Body::Reversal(Box::new(request)), 0)),
+        "0400" | "0401" | "0420" | "0421" => {
+            reversal(message, original_local, binding).map(|request| (Body::Reversal(Box::new(request)), 0))
+        }
         _ => Err(Error::UnsupportedMessage),
     }
 }
@@ -243,7 +246,7 @@ fn completion(message: &Message, binding: &Binding) -> Result<Completion, Error>
     })
 }
 
-fn reversal(message: &Message, binding: &Binding) -> Result<Reversal, Error> {
+fn reversal(message: &Message, original_local: Option<LocalDateTime>, binding: &Binding) -> Result<Reversal, Error> {
     let head = head(message, binding)?;
     let amount = read::amount(message)?;
     let invalid = Error::Invalid(de::ORIGINAL);
@@ -262,7 +265,7 @@ fn reversal(message: &Message, binding: &Binding) -> Result<Reversal, Error> {
         head,
         processing_code: processing_code(message)?,
         amount,
-        original: OriginalKey { mti, stan, local: head.local },
+        original: OriginalKey { mti, stan, local: original_local.unwrap_or(head.local) },
         final_amount,
         advice: matches!(message.mti(), "0420" | "0421"),
     })

@@ -2,35 +2,86 @@
 
 use iso8583::Spec;
 
-use super::Dialect;
+use super::{Dialect, MappingError};
 
 /// Their names: what `protocol = "…"` of a listener or link may say.
-pub const NAMES: [&str; 2] = ["iso87-ascii", "iso87-binary"];
+pub const NAMES: [&str; 10] = [
+    "iso87-ascii",
+    "iso87-binary",
+    "iso93-ascii",
+    "iso93-binary",
+    "iso93-ebcdic",
+    "iso2003-binary",
+    "cmf",
+    "base24",
+    "postilion",
+    "visa-base1",
+];
 
 /// The shipped table that is one of clearing files: its messages have neither trace number nor response
 /// code, so no link can speak it.
 pub const FILES_ONLY: &str = "mastercard-ipm";
 
-/// Every dialect of [`NAMES`], compiled.
-#[derive(Debug, Clone)]
+/// A shipped mapping file.
+pub(super) fn mapping_named(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "iso93" => include_str!("../../mappings/iso93.toml"),
+        "iso93-ebcdic" => include_str!("../../mappings/iso93-ebcdic.toml"),
+        "iso2003" => include_str!("../../mappings/iso2003.toml"),
+        "base24" => include_str!("../../mappings/base24.toml"),
+        "postilion" => include_str!("../../mappings/postilion.toml"),
+        "visa-base1" => include_str!("../../mappings/visa-base1.toml"),
+        _ => return None,
+    })
+}
+
+/// The mapping of a shipped dialect; none where its numbering is the engine's in every field.
+fn mapping(name: &str) -> Option<&'static str> {
+    match name {
+        "iso93-ascii" | "iso93-binary" => mapping_named("iso93"),
+        "iso2003-binary" | "cmf" => mapping_named("iso2003"),
+        other => mapping_named(other),
+    }
+}
+
+/// Dialects, compiled: every one of [`NAMES`], and those of one's own.
+#[derive(Debug, Clone, Default)]
 pub struct Dialects(Vec<Dialect>);
 
 impl Dialects {
     /// Compiles them.
     ///
     /// # Errors
-    /// [`Missing`], which a test rules out.
-    pub fn shipped() -> Result<Self, Missing> {
-        NAMES.iter().map(|name| Spec::shipped(name).map(Dialect::new).ok_or(Missing(name))).collect::<Result<_, _>>().map(Self)
+    /// [`MappingError`], which a test rules out.
+    pub fn shipped() -> Result<Self, MappingError> {
+        NAMES.iter().map(|name| shipped(name)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// One more, of another name than those that are there. False where there is one of its name.
+    pub fn add(&mut self, dialect: Dialect) -> bool {
+        let new = self.get(dialect.name()).is_none();
+        if new {
+            self.0.push(dialect);
+        }
+        new
     }
 
     /// The dialect of a name.
     pub fn get(&self, name: &str) -> Option<&Dialect> {
         self.0.iter().find(|dialect| dialect.name() == name)
     }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Dialect> {
+        self.0.iter()
+    }
 }
 
-/// A dialect that is named has no field table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the shipped dialect {0} is missing")]
-pub struct Missing(&'static str);
+fn shipped(name: &str) -> Result<Dialect, MappingError> {
+    let missing = || MappingError { dialect: name.to_owned(), what: "it has no field table".to_owned() };
+    let spec = Spec::shipped(name).ok_or_else(missing)?;
+    match mapping(name) {
+        Some(mapping) => Dialect::mapped(spec, mapping),
+        None => Ok(Dialect::new(spec)),
+    }
+}
