@@ -1,5 +1,6 @@
 //! ISO 8583: every case of `iso8583/cases.json`.
 
+mod corpus;
 mod dialects;
 mod frames;
 mod messages;

@@ -1,0 +1,108 @@
+//! The seeds of the fuzz targets and everything that fuzzing has found (`fuzz/corpus`), as they are and
+//! changed at random with a seed. The long runs are `./dev fuzz`; their log is checked here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use iso8583::fuzz;
+
+/// What takes any bytes, by its name in `fuzz/targets`.
+const TARGETS: [(&str, fn(&[u8])); 6] = [
+    ("decode", fuzz::fuzz_decode),
+    ("frame", fuzz::fuzz_frame),
+    ("tlv", fuzz::fuzz_tlv),
+    ("spec", fuzz::fuzz_spec),
+    ("import", fuzz::fuzz_import),
+    ("json", fuzz::fuzz_json),
+];
+
+/// Changed copies of each input.
+const CHANGES: usize = 300;
+const SEED: u64 = 20_261_124;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(name)
+}
+
+/// Names below a folder of `fuzz`, in order.
+fn names(of: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder(of)).unwrap_or_else(|error| panic!("fuzz/{of}: {error}"));
+    let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// One to four changes: a byte, a bit, a few bytes out, doubled, or from another input.
+fn changed(input: &[u8], other: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut bytes = input.to_vec();
+    for _ in 0..random.usize(1..=4) {
+        let at = random.usize(..=bytes.len());
+        let end = (at + random.usize(..=8)).min(bytes.len());
+        match random.u8(..6) {
+            0 => bytes.truncate(at),
+            1 => drop(bytes.drain(at..end)),
+            2 => bytes.extend_from_within(at..end),
+            3 => {
+                let from = random.usize(..=other.len());
+                bytes.splice(at..end, other[from..(from + 16).min(other.len())].iter().copied());
+            }
+            4 => bytes.get_mut(at).into_iter().for_each(|byte| *byte ^= 1 << random.u8(..8)),
+            _ => bytes.get_mut(at).into_iter().for_each(|byte| *byte = random.u8(..)),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn what_fuzzing_started_from_and_found_is_survived_and_changes_of_it() {
+    let known: Vec<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut sorted = known.clone();
+    sorted.sort();
+    assert_eq!(names("corpus"), sorted, "every target has seeds");
+    assert_eq!(names("targets"), sorted.iter().map(|name| format!("{name}.rs")).collect::<Vec<_>>());
+    for (name, target) in TARGETS {
+        let inputs: Vec<Vec<u8>> = names(&format!("corpus/{name}"))
+            .iter()
+            .map(|file| fs::read(folder("corpus").join(name).join(file)).expect("an input"))
+            .collect();
+        let mut random = fastrand::Rng::with_seed(SEED);
+        for input in &inputs {
+            target(input);
+            for _ in 0..CHANGES {
+                let other = random.choice(&inputs).expect("there are inputs");
+                target(&changed(input, other, &mut random));
+            }
+        }
+        println!("{name}: {} inputs, {} changed ones", inputs.len(), inputs.len() * CHANGES);
+        assert!(inputs.len() >= 3, "{name} has next to no seeds");
+    }
+}
+
+/// Seconds and executions of each target.
+fn sums(log: &str) -> BTreeMap<&str, (u64, u64)> {
+    let mut sums = BTreeMap::new();
+    for line in log.lines().skip(1) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let [_, _, target, seconds, executions, edges, inputs, hash, findings] = cells[..] else {
+            panic!("fuzz/LOG.tsv: {line:?} has not the columns of the first line");
+        };
+        let number = |cell: &str| cell.parse::<u64>().unwrap_or_else(|error| panic!("fuzz/LOG.tsv: {line:?}: {error}"));
+        assert!(TARGETS.iter().any(|(name, _)| *name == target), "fuzz/LOG.tsv: {target} is no target");
+        assert!(number(edges) > 0 && number(inputs) > 0 && number(findings) <= 1, "fuzz/LOG.tsv: {line:?}");
+        assert!(hash.len() == 64 && hash.bytes().all(|digit| digit.is_ascii_hexdigit()), "fuzz/LOG.tsv: {line:?}");
+        let sum: &mut (u64, u64) = sums.entry(target).or_default();
+        sum.0 += number(seconds);
+        sum.1 += number(executions);
+    }
+    sums
+}
+
+#[test]
+fn the_log_of_the_long_runs_adds_up() {
+    let log = fs::read_to_string(folder("LOG.tsv")).expect("fuzz/LOG.tsv");
+    for (target, (seconds, executions)) in sums(&log) {
+        println!("{target}: {seconds} s, {executions} executions");
+        assert!(executions >= seconds, "{target}: hardly anything was executed");
+    }
+}
