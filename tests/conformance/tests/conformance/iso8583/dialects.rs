@@ -8,7 +8,7 @@ use iso8583::{Charset, Field, Length, PrefixForm, Spec};
 use serde_json::Value;
 
 /// Shipped dialect, and the packager that it has its facts from.
-const SOURCES: [(&str, &str); 10] = [
+pub(super) const SOURCES: [(&str, &str); 10] = [
     ("iso87-ascii", "iso87ascii"),
     ("iso87-binary", "iso87binary"),
     ("iso93-ascii", "iso93ascii"),

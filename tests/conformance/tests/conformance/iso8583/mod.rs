@@ -2,7 +2,9 @@
 
 mod corpus;
 mod dialects;
+mod differential;
 mod frames;
+mod generate;
 mod messages;
 
 use conformance::{Verdict, vectors};

@@ -1,0 +1,159 @@
+//! Our codec against pyiso8583 (`tests/peers/differential.py`): a hundred thousand messages over the shared
+//! dialects, half of them ours, half of them theirs, same content and same bytes both ways. Their field tables
+//! are the shared ones; of ours they are told no more than which characters may stand in a field.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use iso8583::{Content, Message, Spec};
+use serde_json::{Map, Value, json};
+
+use super::dialects::SOURCES;
+use super::generate;
+use super::messages::neutral;
+
+/// Messages of a dialect, in each direction.
+const MESSAGES: usize = 2_700;
+/// What the directions of all dialects have together, at least.
+const LEAST: usize = 100_000;
+const SEED: u64 = 20_261_124;
+
+/// The interpreter with the pinned requirements: `./dev test` makes it and says where it is.
+fn python() -> Command {
+    let peers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../peers");
+    let made = std::env::var_os("SWITCHYARD_PYTHON").map(PathBuf::from);
+    let python = made.unwrap_or_else(|| peers.join("../../target/peers-venv/bin/python"));
+    assert!(python.exists(), "{} is not there; run ./dev test once", python.display());
+    let mut command = Command::new(python);
+    command.arg(peers.join("differential.py")).arg(conformance::vectors("iso8583"));
+    command
+}
+
+/// The shared dialects: the neutral tables, and our own by the packager that each has its facts from.
+pub(super) fn shared() -> Vec<(String, Arc<Spec>)> {
+    let text = std::fs::read_to_string(conformance::vectors("iso8583").join("cases.json")).expect("the cases");
+    let file: Value = serde_json::from_str(&text).expect("JSON");
+    let tables = file["specs"].as_object().expect("an object of specs");
+    let neutral = tables.iter().map(|(name, table)| {
+        let toml = neutral::toml(table, &Value::Null).unwrap_or_else(|error| panic!("{name}: {error}"));
+        (name.clone(), Arc::new(Spec::from_toml(&toml).unwrap_or_else(|error| panic!("{name}: {error}"))))
+    });
+    let shipped = SOURCES.map(|(name, source)| (source.to_owned(), Spec::shipped(name).expect("a shipped dialect")));
+    neutral.chain(shipped).collect()
+}
+
+/// A message as both sides write it down: binary content is upper-case hexadecimal.
+fn told(spec: &Spec, message: &Message, wire: &[u8]) -> Value {
+    let fields: Map<String, Value> = message
+        .fields()
+        .map(|(number, content)| {
+            let binary = spec.field(number).is_some_and(|field| field.content() == Content::B);
+            let value = if binary { hex::encode_upper(content) } else { String::from_utf8_lossy(content).into_owned() };
+            (number.to_string(), Value::String(value))
+        })
+        .collect();
+    json!({ "mti": message.mti(), "fields": fields, "wire": hex::encode(wire) })
+}
+
+/// Writes messages of ours to the judge.
+fn tell(spec: &Spec, seed: u64, judge: &mut ChildStdin) {
+    let numbers: Vec<u8> = spec.fields().map(iso8583::Field::number).collect();
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..MESSAGES {
+        let message = generate::message(spec, &numbers, &mut random);
+        let wire = spec.encode(&message).unwrap_or_else(|error| panic!("{}: {error}", spec.name()));
+        // What is told is what we read of it: a fixed length is filled, blanks that fill one are taken off.
+        let read = spec.decode(Bytes::from(wire.clone())).unwrap_or_else(|error| panic!("{}: {error}", spec.name()));
+        writeln!(judge, "{}", told(spec, &read, &wire)).expect("the judge listens");
+    }
+    writeln!(judge).expect("the judge listens");
+}
+
+/// A message of theirs: read, compared, and written again from what they say is in it.
+fn judge(spec: &Spec, theirs: &Value) -> Result<(), String> {
+    let wire = hex::decode(theirs["wire"].as_str().unwrap_or_default()).map_err(|error| format!("their hex: {error}"))?;
+    let message = spec.decode(Bytes::from(wire.clone())).map_err(|error| format!("{error} in {theirs}"))?;
+    let ours = told(spec, &message, &wire);
+    if ours != *theirs {
+        return Err(format!("we read {ours}, they say {theirs}"));
+    }
+    let mut anew = Message::new(theirs["mti"].as_str().unwrap_or_default());
+    for (number, value) in theirs["fields"].as_object().into_iter().flatten() {
+        let number: u8 = number.parse().map_err(|error| format!("field {number}: {error}"))?;
+        let value = value.as_str().unwrap_or_default();
+        let binary = spec.field(number).is_some_and(|field| field.content() == Content::B);
+        anew.set(number, if binary { hex::decode(value).map_err(|error| error.to_string())? } else { value.as_bytes().to_vec() });
+    }
+    for (what, message) in [("as read", &message), ("anew", &anew)] {
+        let written = spec.encode(message).map_err(|error| format!("{what}: {error} in {theirs}"))?;
+        if written != wire {
+            return Err(format!("written {what}: {}, they have {theirs}", hex::encode(written)));
+        }
+    }
+    Ok(())
+}
+
+/// Both directions over one dialect; how many messages were compared.
+fn compare(table: &str, spec: &Spec, seed: u64) -> Result<usize, String> {
+    let mut peer = python().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|error| format!("python: {error}"))?;
+    let (mut input, output) = (peer.stdin.take().expect("piped"), peer.stdout.take().expect("piped"));
+    let elements: Map<String, Value> = spec
+        .fields()
+        .map(|field| (field.label().to_owned(), json!([field.content().as_str(), field.shape().as_str()])))
+        .collect();
+    let order = json!({ "table": table, "seed": seed, "count": MESSAGES, "elements": elements });
+    writeln!(input, "{order}").expect("the judge listens");
+    tell(spec, seed, &mut input);
+    let mut lines = BufReader::new(output).lines().map(|line| line.expect("a pipe can be read"));
+    let mut hear = || serde_json::from_str::<Value>(&lines.next().unwrap_or_default()).map_err(|error| error.to_string());
+    let verdict = hear()?;
+    if verdict["faults"] != json!([]) || verdict["judged"] != json!(MESSAGES) {
+        return Err(format!("pyiso8583 says {verdict:#}"));
+    }
+    for _ in 0..MESSAGES {
+        judge(spec, &hear()?)?;
+    }
+    drop(input);
+    let ended = peer.wait().map_err(|error| error.to_string())?;
+    if !ended.success() || hear().is_ok() {
+        return Err(format!("the peer ended with {ended}"));
+    }
+    Ok(2 * MESSAGES)
+}
+
+#[test]
+fn conformance_differential() {
+    let dialects = shared();
+    let open = Mutex::new(dialects.iter().enumerate());
+    let outcomes = Mutex::new(Vec::new());
+    // Two at a time: while one of ours is written, another of theirs is read.
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let next = open.lock().expect("no thread panicked").next();
+                    let Some((at, (table, spec))) = next else { break };
+                    let outcome = compare(table, spec, SEED + at as u64);
+                    outcomes.lock().expect("no thread panicked").push((table, outcome));
+                }
+            });
+        }
+    });
+    let outcomes = outcomes.into_inner().expect("no thread panicked");
+    let (mut compared, mut agree) = (0, 0);
+    for (table, outcome) in &outcomes {
+        match outcome {
+            Ok(count) => {
+                println!("differential: {table}: {count} messages agree");
+                (compared, agree) = (compared + count, agree + 1);
+            }
+            Err(why) => println!("differential: {table}: {why}"),
+        }
+    }
+    println!("differential: {agree} of {} dialects agree, {compared} messages", dialects.len());
+    assert_eq!(agree, dialects.len(), "dialects that do not agree, see above");
+    assert!(compared >= LEAST, "{compared} messages, at least {LEAST} were wanted");
+}
