@@ -121,8 +121,8 @@ class Dialect:
             anew = self.encode(message["mti"], message["fields"])
             if anew != wire:
                 self.fault(f"written from their fields: {anew.hex()}, they have {wire.hex()}")
-        except (iso8583.DecodeError, iso8583.EncodeError) as error:
-            self.fault(f"{error}: {wire.hex()}")
+        except (KeyError, ValueError) as error:
+            self.fault(f"{error!r} in {wire.hex()}")
 
     def make(self, source):
         """A message of our own; structure other than BER-TLV pyiso8583 does not know."""

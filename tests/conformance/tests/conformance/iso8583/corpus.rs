@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 
 use iso8583::fuzz;
 
-/// What takes any bytes, by its name in `fuzz/targets`.
-const TARGETS: [(&str, fn(&[u8])); 6] = [
+/// What takes any bytes.
+type Target = fn(&[u8]);
+
+/// By their names in `fuzz/targets`.
+const TARGETS: [(&str, Target); 6] = [
     ("decode", fuzz::fuzz_decode),
     ("frame", fuzz::fuzz_frame),
     ("tlv", fuzz::fuzz_tlv),

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -59,17 +59,21 @@ fn told(spec: &Spec, message: &Message, wire: &[u8]) -> Value {
 }
 
 /// Writes messages of ours to the judge.
-fn tell(spec: &Spec, seed: u64, judge: &mut ChildStdin) {
+fn tell(spec: &Spec, seed: u64, judge: &mut ChildStdin) -> Result<(), String> {
     let numbers: Vec<u8> = spec.fields().map(iso8583::Field::number).collect();
     let mut random = fastrand::Rng::with_seed(seed);
     for _ in 0..MESSAGES {
         let message = generate::message(spec, &numbers, &mut random);
-        let wire = spec.encode(&message).unwrap_or_else(|error| panic!("{}: {error}", spec.name()));
+        let wire = spec.encode(&message).map_err(|error| format!("not written: {error}"))?;
         // What is told is what we read of it: a fixed length is filled, blanks that fill one are taken off.
-        let read = spec.decode(Bytes::from(wire.clone())).unwrap_or_else(|error| panic!("{}: {error}", spec.name()));
-        writeln!(judge, "{}", told(spec, &read, &wire)).expect("the judge listens");
+        let read = spec.decode(Bytes::from(wire.clone())).map_err(|error| format!("not read again: {error}"))?;
+        writeln!(judge, "{}", told(spec, &read, &wire)).map_err(gone)?;
     }
-    writeln!(judge).expect("the judge listens");
+    writeln!(judge).map_err(gone)
+}
+
+fn gone(error: std::io::Error) -> String {
+    format!("the peer is gone: {error}")
 }
 
 /// A message of theirs: read, compared, and written again from what they say is in it.
@@ -96,19 +100,31 @@ fn judge(spec: &Spec, theirs: &Value) -> Result<(), String> {
     Ok(())
 }
 
+/// The other side, which ends with this.
+struct Peer(Child);
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = (self.0.kill(), self.0.wait());
+    }
+}
+
 /// Both directions over one dialect; how many messages were compared.
 fn compare(table: &str, spec: &Spec, seed: u64) -> Result<usize, String> {
-    let mut peer = python().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|error| format!("python: {error}"))?;
-    let (mut input, output) = (peer.stdin.take().expect("piped"), peer.stdout.take().expect("piped"));
+    let mut peer = Peer(python().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(gone)?);
+    let (mut input, output) = (peer.0.stdin.take().expect("piped"), peer.0.stdout.take().expect("piped"));
     let elements: Map<String, Value> = spec
         .fields()
         .map(|field| (field.label().to_owned(), json!([field.content().as_str(), field.shape().as_str()])))
         .collect();
     let order = json!({ "table": table, "seed": seed, "count": MESSAGES, "elements": elements });
-    writeln!(input, "{order}").expect("the judge listens");
-    tell(spec, seed, &mut input);
-    let mut lines = BufReader::new(output).lines().map(|line| line.expect("a pipe can be read"));
-    let mut hear = || serde_json::from_str::<Value>(&lines.next().unwrap_or_default()).map_err(|error| error.to_string());
+    writeln!(input, "{order}").map_err(gone)?;
+    tell(spec, seed, &mut input)?;
+    let mut lines = BufReader::new(output).lines();
+    let mut hear = || -> Result<Value, String> {
+        let line = lines.next().ok_or("the peer says no more")?.map_err(gone)?;
+        serde_json::from_str(&line).map_err(|error| format!("{error}: {line}"))
+    };
     let verdict = hear()?;
     if verdict["faults"] != json!([]) || verdict["judged"] != json!(MESSAGES) {
         return Err(format!("pyiso8583 says {verdict:#}"));
@@ -116,10 +132,8 @@ fn compare(table: &str, spec: &Spec, seed: u64) -> Result<usize, String> {
     for _ in 0..MESSAGES {
         judge(spec, &hear()?)?;
     }
-    drop(input);
-    let ended = peer.wait().map_err(|error| error.to_string())?;
-    if !ended.success() || hear().is_ok() {
-        return Err(format!("the peer ended with {ended}"));
+    if let Ok(more) = hear() {
+        return Err(format!("more than was asked for: {more}"));
     }
     Ok(2 * MESSAGES)
 }

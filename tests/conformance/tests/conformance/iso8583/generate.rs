@@ -32,6 +32,12 @@ fn fill(spec: &Spec, field: &Field, path: &str, top: bool, message: &mut Message
         }
         // Without one the next has no place.
         Shape::Positional(parts) => parts.iter().collect(),
+        // Private data subelements, none of which the spec knows.
+        Shape::Tagged(_) if field.shape().fields().next().is_none() => {
+            let value = text(class(field.content()), random.usize(..SHORT), random);
+            message.set(field.number(), [format!("{:04}{:03}", random.u16(1..=9_999), value.len()).as_bytes(), &value].concat());
+            return;
+        }
         shape => {
             let known: Vec<&Field> = shape.fields().collect();
             let count = random.usize(1..=known.len().min(4));

@@ -5,6 +5,7 @@ mod dialects;
 mod differential;
 mod frames;
 mod generate;
+mod imports;
 mod messages;
 
 use conformance::{Verdict, vectors};
