@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use iso8583::fuzz;
+use iso8583::{Field, Spec, fuzz};
+
+use super::generate;
 
 /// What takes any bytes.
 type Target = fn(&[u8]);
@@ -79,6 +81,22 @@ fn what_fuzzing_started_from_and_found_is_survived_and_changes_of_it() {
         }
         println!("{name}: {} inputs, {} changed ones", inputs.len(), inputs.len() * CHANGES);
         assert!(inputs.len() >= 3, "{name} has next to no seeds");
+    }
+}
+
+#[test]
+fn changed_messages_of_every_dialect_are_survived() {
+    let mut random = fastrand::Rng::with_seed(SEED);
+    for name in Spec::shipped_names() {
+        let spec = Spec::shipped(name).expect("a shipped dialect");
+        let numbers: Vec<u8> = spec.fields().map(Field::number).collect();
+        let mut other = Vec::new();
+        for _ in 0..CHANGES {
+            let wire = spec.encode(&generate::message(&spec, &numbers, &mut random)).expect("a message of the dialect");
+            fuzz::decode_with(&spec, &wire);
+            (0..5).for_each(|_| fuzz::decode_with(&spec, &changed(&wire, &other, &mut random)));
+            other = wire;
+        }
     }
 }
 
