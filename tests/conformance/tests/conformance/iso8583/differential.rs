@@ -2,13 +2,14 @@
 //! dialects, half of them ours, half of them theirs, same content and same bytes both ways. Their field tables
 //! are the shared ones; of ours they are told no more than which characters may stand in a field.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use iso8583::{Content, Message, Spec};
+use iso8583::{Content, Field, Length, Message, Shape, Spec};
 use serde_json::{Map, Value, json};
 
 use super::dialects::SOURCES;
@@ -58,18 +59,48 @@ fn told(spec: &Spec, message: &Message, wire: &[u8]) -> Value {
     json!({ "mti": message.mti(), "fields": fields, "wire": hex::encode(wire) })
 }
 
+/// Lengths that a field was seen with, the least and the greatest.
+#[derive(Default)]
+struct Seen(BTreeMap<u8, (usize, usize)>);
+
+impl Seen {
+    fn note(&mut self, message: &Message) {
+        for (number, content) in message.fields() {
+            let (least, most) = self.0.entry(number).or_insert((usize::MAX, 0));
+            (*least, *most) = ((*least).min(content.len()), (*most).max(content.len()));
+        }
+    }
+
+    /// Fails where a field was not there at all, or one of variable length not empty and not at its longest.
+    fn all_of<'a>(&self, mut fields: impl Iterator<Item = &'a Field>) -> Result<(), String> {
+        let lacking = fields.find(|field| match (self.0.get(&field.number()), field.length(), field.shape()) {
+            (None, ..) => true,
+            (Some(seen), Length::Variable { max, .. }, Shape::Plain) if max < 1_000 => *seen != (0, field.length().max()),
+            _ => false,
+        });
+        match lacking {
+            Some(field) => {
+                Err(format!("field {} ({}) was not tried out: {:?}", field.label(), field.form(), self.0.get(&field.number())))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// Writes messages of ours to the judge.
 fn tell(spec: &Spec, seed: u64, judge: &mut ChildStdin) -> Result<(), String> {
-    let numbers: Vec<u8> = spec.fields().map(iso8583::Field::number).collect();
-    let mut random = fastrand::Rng::with_seed(seed);
+    let numbers: Vec<u8> = spec.fields().map(Field::number).collect();
+    let (mut random, mut seen) = (fastrand::Rng::with_seed(seed), Seen::default());
     for _ in 0..MESSAGES {
         let message = generate::message(spec, &numbers, &mut random);
         let wire = spec.encode(&message).map_err(|error| format!("not written: {error}"))?;
         // What is told is what we read of it: a fixed length is filled, blanks that fill one are taken off.
         let read = spec.decode(Bytes::from(wire.clone())).map_err(|error| format!("not read again: {error}"))?;
+        seen.note(&read);
         writeln!(judge, "{}", told(spec, &read, &wire)).map_err(gone)?;
     }
-    writeln!(judge).map_err(gone)
+    writeln!(judge).map_err(gone)?;
+    seen.all_of(spec.fields())
 }
 
 fn gone(error: std::io::Error) -> String {
@@ -77,9 +108,10 @@ fn gone(error: std::io::Error) -> String {
 }
 
 /// A message of theirs: read, compared, and written again from what they say is in it.
-fn judge(spec: &Spec, theirs: &Value) -> Result<(), String> {
+fn judge(spec: &Spec, theirs: &Value, seen: &mut Seen) -> Result<(), String> {
     let wire = hex::decode(theirs["wire"].as_str().unwrap_or_default()).map_err(|error| format!("their hex: {error}"))?;
     let message = spec.decode(Bytes::from(wire.clone())).map_err(|error| format!("{error} in {theirs}"))?;
+    seen.note(&message);
     let ours = told(spec, &message, &wire);
     if ours != *theirs {
         return Err(format!("we read {ours}, they say {theirs}"));
@@ -129,9 +161,11 @@ fn compare(table: &str, spec: &Spec, seed: u64) -> Result<usize, String> {
     if verdict["faults"] != json!([]) || verdict["judged"] != json!(MESSAGES) {
         return Err(format!("pyiso8583 says {verdict:#}"));
     }
+    let mut seen = Seen::default();
     for _ in 0..MESSAGES {
-        judge(spec, &hear()?)?;
+        judge(spec, &hear()?, &mut seen)?;
     }
+    seen.all_of(spec.fields().filter(|field| matches!(field.shape(), Shape::Plain | Shape::BerTlv)))?;
     if let Ok(more) = hear() {
         return Err(format!("more than was asked for: {more}"));
     }
