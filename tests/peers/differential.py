@@ -3,8 +3,9 @@
 The first line on standard input is a JSON object: `table` (a name, see tables.py), `seed`, `count`, and for
 every element what may stand in it, `elements: {number: [content, shape]}`. Then a message a line, {mti, fields,
 wire}, binary content as hexadecimal text, and an empty line. Each is decoded and compared, and written again
-from what was read and from the fields that came with it. The answer is one line, {judged, faults}; then `count`
-messages of our own follow in the same form.
+from what was read and from the fields that came with it; an element with `parts`, {number: {part: [value,
+content]}}, is made of them. The answer is one line, {judged, insides, faults}; then `count` messages of our own
+follow in the same form, without parts: pyiso8583 knows no structure.
 """
 
 import calendar
@@ -89,6 +90,7 @@ class Dialect:
         self.table = table
         self.known = elements
         self.faults = []
+        self.insides = 0
 
     def fault(self, text):
         if len(self.faults) < MOST_FAULTS:
@@ -118,11 +120,23 @@ class Dialect:
             again = bytes(iso8583.encode({key: value for key, value in document.items() if key not in "hp1"}, self.table.spec)[0])
             if again != wire:
                 self.fault(f"written again from what was read: {again.hex()}, they have {wire.hex()}")
+            for number, parts in message.get("parts", {}).items():
+                self.judge_parts(number, parts, fields[number])
             anew = self.encode(message["mti"], message["fields"])
             if anew != wire:
                 self.fault(f"written from their fields: {anew.hex()}, they have {wire.hex()}")
         except (KeyError, ValueError) as error:
             self.fault(f"{error!r} in {wire.hex()}")
+
+    def judge_parts(self, number, parts, content):
+        """The parts of an element, where the table has them, make up its content."""
+        inside = self.table.insides.get(number)
+        if inside is None:
+            return
+        self.insides += 1
+        made = inside.encode(parts).hex().upper()
+        if made != content:
+            self.fault(f"element {number} of {parts} is {content}, made of its parts {made}")
 
     def make(self, source):
         """A message of our own; structure other than BER-TLV pyiso8583 does not know."""
@@ -146,7 +160,7 @@ def main():
     for line in iter(sys.stdin.readline, "\n"):
         dialect.judge(json.loads(line))
         judged += 1
-    print(json.dumps({"judged": judged, "faults": dialect.faults}), flush=True)
+    print(json.dumps({"judged": judged, "insides": dialect.insides, "faults": dialect.faults}), flush=True)
     source = random.Random(order["seed"])
     for _ in range(0 if dialect.faults else order["count"]):
         print(json.dumps(dialect.make(source)))

@@ -8,6 +8,8 @@ out here.
 import json
 import pathlib
 
+import iso8583
+
 CODECS = {"ascii": "ascii", "ebcdic": "cp037"}
 LENGTH_ENCODINGS = {"ascii": "ascii", "ebcdic": "cp037", "bcd": "bcd", "binary": "b"}
 
@@ -81,6 +83,7 @@ class Table:
 
     def __init__(self, mti, bitmap, elements):
         self.elements = elements
+        self.insides = {}
         self.spec = {number: element.row for number, element in elements.items()}
         self.spec["h"] = {"data_enc": "ascii", "len_enc": "ascii", "len_type": 0, "max_len": 0, "desc": ""}
         self.spec["t"] = Element(mti, 4 if mti in CODECS else 2).row
@@ -109,6 +112,36 @@ def packed(row):
     return Element(data, row["max_len"], prefix, "left" if row.get("jpos_pad") == "true" else "right")
 
 
+class Inside:
+    """The structure of an element: its parts, behind a bitmap of their own or one after the other."""
+
+    FRAME = {
+        "h": {"data_enc": "ascii", "len_enc": "ascii", "len_type": 0, "max_len": 0, "desc": ""},
+        "t": {"data_enc": "ascii", "len_enc": "ascii", "len_type": 0, "max_len": 4, "desc": ""},
+        "p": {"data_enc": "b", "len_enc": "ascii", "len_type": 0, "max_len": 8, "desc": ""},
+    }
+
+    def __init__(self, rows):
+        is_bitmap = lambda row: "BITMAP" in row["class"]
+        self.bitmap = next(filter(is_bitmap, rows), None)
+        self.parts = {row["field"]: packed(row) for row in rows if not is_bitmap(row) and row["max_len"]}
+
+    def encode(self, values):
+        """The bytes of these parts, {number: [value, content]}. pyiso8583 writes a part as a message of one element."""
+        numbers = sorted(map(int, values))
+        raw = b""
+        if self.bitmap is not None:
+            # One of 16 bytes has 8 where no part above 64 is there.
+            width = min(self.bitmap["max_len"], 8)
+            bits = sum(1 << (width * 8 - number) for number in numbers).to_bytes(width, "big")
+            raw = bits.hex().upper().encode("cp037") if self.bitmap.get("data") == "hex-text-ebcdic" else bits
+        for number in numbers:
+            part = self.parts[number]
+            message, _ = iso8583.encode({"t": "0000", "2": part.into(*values[str(number)])}, {**self.FRAME, "2": part.row})
+            raw += message[12:]
+        return raw
+
+
 def load(vectors, name):
     """The table of a name: of cases.json, or of a file in specs/."""
     folder = pathlib.Path(vectors)
@@ -121,4 +154,6 @@ def load(vectors, name):
     # 65 would announce a third bitmap.
     mti, bitmap, _ = rows.pop("0"), rows.pop("1"), rows.pop("65", None)
     form = bitmap["data"].replace("hex-text-", "hex_")
-    return Table(mti["data"], form, {number: packed(row) for number, row in rows.items()})
+    table = Table(mti["data"], form, {number: packed(row) for number, row in rows.items()})
+    table.insides = {number: Inside(row["subfields"]) for number, row in rows.items() if row.get("subfields")}
+    return table

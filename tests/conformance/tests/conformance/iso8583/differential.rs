@@ -1,6 +1,7 @@
 //! Our codec against pyiso8583 (`tests/peers/differential.py`): a hundred thousand messages over the shared
 //! dialects, half of them ours, half of them theirs, same content and same bytes both ways. Their field tables
-//! are the shared ones; of ours they are told no more than which characters may stand in a field.
+//! are the shared ones; of ours they are told no more than which characters may stand in a field. What has parts is
+//! also made of its parts.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -50,13 +51,31 @@ pub(super) fn shared() -> Vec<(String, Arc<Spec>)> {
 fn told(spec: &Spec, message: &Message, wire: &[u8]) -> Value {
     let fields: Map<String, Value> = message
         .fields()
-        .map(|(number, content)| {
-            let binary = spec.field(number).is_some_and(|field| field.content() == Content::B);
-            let value = if binary { hex::encode_upper(content) } else { String::from_utf8_lossy(content).into_owned() };
-            (number.to_string(), Value::String(value))
-        })
+        .filter_map(|(number, content)| Some((number.to_string(), written(spec.field(number)?, content))))
         .collect();
     json!({ "mti": message.mti(), "fields": fields, "wire": hex::encode(wire) })
+}
+
+fn written(field: &Field, content: &[u8]) -> Value {
+    match field.content() {
+        Content::B => Value::String(hex::encode_upper(content)),
+        _ => Value::String(String::from_utf8_lossy(content).into_owned()),
+    }
+}
+
+/// What is in the parts of fields that have them: value and class.
+fn parts(spec: &Spec, message: &Message) -> Map<String, Value> {
+    let shaped = spec
+        .fields()
+        .filter(|field| matches!(field.shape(), Shape::Positional(_) | Shape::Bitmap(_)) && message.has(field.number()));
+    let parts_of = |field: &Field| -> Map<String, Value> {
+        let parts = field.shape().fields().filter_map(|part| {
+            let content = message.path(spec, &format!("{}.{}", field.label(), part.label()))?;
+            Some((part.label().to_owned(), json!([written(part, &content), part.content().as_str()])))
+        });
+        parts.collect()
+    };
+    shaped.map(|field| (field.label().to_owned(), Value::Object(parts_of(field)))).collect()
 }
 
 /// Lengths that a field was seen with, the least and the greatest.
@@ -97,7 +116,9 @@ fn tell(spec: &Spec, seed: u64, judge: &mut ChildStdin) -> Result<(), String> {
         // What is told is what we read of it: a fixed length is filled, blanks that fill one are taken off.
         let read = spec.decode(Bytes::from(wire.clone())).map_err(|error| format!("not read again: {error}"))?;
         seen.note(&read);
-        writeln!(judge, "{}", told(spec, &read, &wire)).map_err(gone)?;
+        let mut told = told(spec, &read, &wire);
+        told["parts"] = Value::Object(parts(spec, &read));
+        writeln!(judge, "{told}").map_err(gone)?;
     }
     writeln!(judge).map_err(gone)?;
     seen.all_of(spec.fields())
@@ -141,8 +162,8 @@ impl Drop for Peer {
     }
 }
 
-/// Both directions over one dialect; how many messages were compared.
-fn compare(table: &str, spec: &Spec, seed: u64) -> Result<usize, String> {
+/// Both directions over one dialect; how many messages were compared, and structures of elements in them.
+fn compare(table: &str, spec: &Spec, seed: u64) -> Result<(usize, u64), String> {
     let mut peer = Peer(python().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(gone)?);
     let (mut input, output) = (peer.0.stdin.take().expect("piped"), peer.0.stdout.take().expect("piped"));
     let elements: Map<String, Value> = spec
@@ -169,7 +190,7 @@ fn compare(table: &str, spec: &Spec, seed: u64) -> Result<usize, String> {
     if let Ok(more) = hear() {
         return Err(format!("more than was asked for: {more}"));
     }
-    Ok(2 * MESSAGES)
+    Ok((2 * MESSAGES, verdict["insides"].as_u64().unwrap_or(0)))
 }
 
 #[test]
@@ -191,17 +212,18 @@ fn conformance_differential() {
         }
     });
     let outcomes = outcomes.into_inner().expect("no thread panicked");
-    let (mut compared, mut agree) = (0, 0);
+    let (mut compared, mut structures, mut agree) = (0, 0, 0);
     for (table, outcome) in &outcomes {
         match outcome {
-            Ok(count) => {
-                println!("differential: {table}: {count} messages agree");
-                (compared, agree) = (compared + count, agree + 1);
+            Ok((count, insides)) => {
+                println!("differential: {table}: {count} messages agree, {insides} structures");
+                (compared, structures, agree) = (compared + count, structures + insides, agree + 1);
             }
             Err(why) => println!("differential: {table}: {why}"),
         }
     }
-    println!("differential: {agree} of {} dialects agree, {compared} messages", dialects.len());
+    println!("differential: {agree} of {} dialects agree, {compared} messages, {structures} structures", dialects.len());
     assert_eq!(agree, dialects.len(), "dialects that do not agree, see above");
+    assert!(structures > 0, "no structure was looked at");
     assert!(compared >= LEAST, "{compared} messages, at least {LEAST} were wanted");
 }
