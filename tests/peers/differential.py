@@ -1,11 +1,11 @@
 """pyiso8583 against Switchyard's codec, over one dialect, both ways: `differential.py VECTORS`.
 
 The first line on standard input is a JSON object: `table` (a name, see tables.py), `seed`, `count`, and for
-every element what may stand in it, `elements: {number: [content, shape]}`. Then a message a line, {mti, fields,
+every element what may stand in it, `elements: {number: [content, shape, {part: [content, shape]}]}`. Then a message a line, {mti, fields,
 wire}, binary content as hexadecimal text, and an empty line. Each is decoded and compared, and written again
 from what was read and from the fields that came with it; an element with `parts`, {number: {part: [value,
 content]}}, is made of them. The answer is one line, {judged, insides, faults}; then `count` messages of our own
-follow in the same form, without parts: pyiso8583 knows no structure.
+follow in the same form.
 """
 
 import calendar
@@ -139,14 +139,32 @@ class Dialect:
             self.fault(f"element {number} of {parts} is {content}, made of its parts {made}")
 
     def make(self, source):
-        """A message of our own; structure other than BER-TLV pyiso8583 does not know."""
-        numbers = [number for number, (_, shape) in self.known.items() if shape in ("plain", "ber-tlv")]
+        """A message of our own. Of structure other than BER-TLV there is what the table has."""
+        numbers = [number for number, (_, shape, _) in self.known.items() if shape in ("plain", "ber-tlv") or number in self.table.insides]
         count = len(numbers) if source.randrange(200) == 0 else source.randint(0, min(len(numbers), 24))
-        fields = {}
+        fields, parts = {}, {}
         for number in sorted(source.sample(numbers, count), key=int):
-            fields[number] = value_of(self.table.elements[number], *self.known[number], source)
+            content, shape, _ = self.known[number]
+            if number in self.table.insides:
+                parts[number] = self.make_parts(number, source)
+                fields[number] = self.table.insides[number].encode(parts[number]).hex().upper()
+            else:
+                fields[number] = value_of(self.table.elements[number], content, shape, source)
         mti = "".join(source.choices(string.digits, k=4))
-        return {"mti": mti, "fields": fields, "wire": self.encode(mti, fields).hex()}
+        return {"mti": mti, "fields": fields, "parts": parts, "wire": self.encode(mti, fields).hex()}
+
+    def make_parts(self, number, source):
+        """Values for parts of an element: all of them, or a few behind a bitmap; short ones, so that they find room."""
+        inside, known = self.table.insides[number], self.known[number][2]
+        chosen = sorted(inside.parts)
+        if inside.bitmap is not None:
+            chosen = source.sample(chosen, source.randint(1, 4))
+        values = {}
+        for part in chosen:
+            element, (content, shape) = inside.parts[part], known[str(part)]
+            value = value_of(element, content, shape, source)
+            values[str(part)] = [value if element.fixed else value[:8], content]
+        return values
 
 
 def main():

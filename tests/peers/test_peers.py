@@ -132,7 +132,7 @@ class Differential(unittest.TestCase):
     def dialect(self):
         table = tables.load(self.VECTORS, "iso87binary")
         contents = {"2": "n", "11": "n", "28": "x+n", "35": "z", "41": "ans", "52": "b", "102": "ans"}
-        return differential.Dialect(table, {number: [content, "plain"] for number, content in contents.items()})
+        return differential.Dialect(table, {number: [content, "plain", {}] for number, content in contents.items()})
 
     def faults(self, change):
         dialect, source = self.dialect(), random.Random(8583)

@@ -53,7 +53,7 @@ fn told(spec: &Spec, message: &Message, wire: &[u8]) -> Value {
         .fields()
         .filter_map(|(number, content)| Some((number.to_string(), written(spec.field(number)?, content))))
         .collect();
-    json!({ "mti": message.mti(), "fields": fields, "wire": hex::encode(wire) })
+    json!({ "mti": message.mti(), "fields": fields, "parts": parts(spec, message), "wire": hex::encode(wire) })
 }
 
 fn written(field: &Field, content: &[u8]) -> Value {
@@ -116,9 +116,7 @@ fn tell(spec: &Spec, seed: u64, judge: &mut ChildStdin) -> Result<(), String> {
         // What is told is what we read of it: a fixed length is filled, blanks that fill one are taken off.
         let read = spec.decode(Bytes::from(wire.clone())).map_err(|error| format!("not read again: {error}"))?;
         seen.note(&read);
-        let mut told = told(spec, &read, &wire);
-        told["parts"] = Value::Object(parts(spec, &read));
-        writeln!(judge, "{told}").map_err(gone)?;
+        writeln!(judge, "{}", told(spec, &read, &wire)).map_err(gone)?;
     }
     writeln!(judge).map_err(gone)?;
     seen.all_of(spec.fields())
@@ -166,9 +164,13 @@ impl Drop for Peer {
 fn compare(table: &str, spec: &Spec, seed: u64) -> Result<(usize, u64), String> {
     let mut peer = Peer(python().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(gone)?);
     let (mut input, output) = (peer.0.stdin.take().expect("piped"), peer.0.stdout.take().expect("piped"));
+    let form = |field: &Field| json!([field.content().as_str(), field.shape().as_str()]);
     let elements: Map<String, Value> = spec
         .fields()
-        .map(|field| (field.label().to_owned(), json!([field.content().as_str(), field.shape().as_str()])))
+        .map(|field| {
+            let parts: Map<_, _> = field.shape().fields().map(|part| (part.label().to_owned(), form(part))).collect();
+            (field.label().to_owned(), json!([field.content().as_str(), field.shape().as_str(), parts]))
+        })
         .collect();
     let order = json!({ "table": table, "seed": seed, "count": MESSAGES, "elements": elements });
     writeln!(input, "{order}").map_err(gone)?;
@@ -182,15 +184,18 @@ fn compare(table: &str, spec: &Spec, seed: u64) -> Result<(usize, u64), String> 
     if verdict["faults"] != json!([]) || verdict["judged"] != json!(MESSAGES) {
         return Err(format!("pyiso8583 says {verdict:#}"));
     }
+    let mut structures = verdict["insides"].as_u64().unwrap_or(0);
     let mut seen = Seen::default();
     for _ in 0..MESSAGES {
-        judge(spec, &hear()?, &mut seen)?;
+        let theirs = hear()?;
+        judge(spec, &theirs, &mut seen)?;
+        structures += theirs["parts"].as_object().map_or(0, Map::len) as u64;
     }
     seen.all_of(spec.fields().filter(|field| matches!(field.shape(), Shape::Plain | Shape::BerTlv)))?;
     if let Ok(more) = hear() {
         return Err(format!("more than was asked for: {more}"));
     }
-    Ok((2 * MESSAGES, verdict["insides"].as_u64().unwrap_or(0)))
+    Ok((2 * MESSAGES, structures))
 }
 
 #[test]
