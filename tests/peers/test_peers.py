@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import random
 import secrets
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from cardutil import mciipm
 
 import clearing_check
 import compare
+import differential
 import population
+import tables
 import wire
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -119,6 +122,45 @@ class Wire(unittest.TestCase):
 
     def test_tags_of_chip_data_are_found(self):
         self.assertEqual(wire.tlv_tags("9F2601AA5A02411195050000000000"), ["9F26", "5A", "95"])
+
+
+class Differential(unittest.TestCase):
+    """What the comparison of codecs makes it agrees with, until one thing about the table or the message is wrong."""
+
+    VECTORS = os.path.join(HERE, "..", "vectors", "iso8583")
+
+    def dialect(self):
+        table = tables.load(self.VECTORS, "iso87binary")
+        contents = {"2": "n", "11": "n", "28": "x+n", "35": "z", "41": "ans", "52": "b", "102": "ans"}
+        return differential.Dialect(table, {number: [content, "plain", {}] for number, content in contents.items()})
+
+    def faults(self, change):
+        dialect, source = self.dialect(), random.Random(8583)
+        messages = [dialect.make(source) for _ in range(200)]
+        change(dialect.table, messages)
+        for message in messages:
+            dialect.judge(message)
+        return dialect.faults
+
+    def test_its_own_messages_agree(self):
+        self.assertEqual(self.faults(lambda table, messages: None), [])
+
+    def test_one_wrong_thing_is_found(self):
+        def side(table, _):
+            table.spec["2"]["left_pad"] = table.spec["2"].pop("right_pad")
+
+        for change in (
+            side,
+            lambda table, _: table.spec["11"].update(max_len=8),
+            lambda table, _: table.spec["41"].update(data_enc="cp037"),
+            lambda table, _: table.spec["102"].update(len_enc="b"),
+            lambda table, _: table.spec["52"].update(max_len=7),
+            lambda _, messages: messages[0].update(mti="0999"),
+            lambda _, messages: next(m for m in messages if "28" in m["fields"])["fields"].update({"28": "C00000001"}),
+            lambda _, messages: next(m for m in messages if "35" in m["fields"])["fields"].pop("35"),
+            lambda _, messages: messages[0].update(wire=messages[0]["wire"] + "00"),
+        ):
+            self.assertNotEqual(self.faults(change), [])
 
 
 class ClearingFile(unittest.TestCase):

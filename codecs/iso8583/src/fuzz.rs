@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::{Message, Preset, Show, Spec, describe, emv, from_json, import, tlv, to_json};
+use crate::{FrameError, Message, Preset, Show, Spec, describe, emv, from_json, import, tlv, to_json};
 
 /// Decodes with every shipped spec, see [`decode_with`].
 pub fn fuzz_decode(input: &[u8]) {
@@ -54,6 +54,8 @@ pub fn fuzz_frame(input: &[u8]) {
         assert!(wire.len() + buffer.len() <= input.len(), "bytes appeared");
         match ended {
             Ok(()) => assert!(buffer.is_empty(), "bytes vanished"),
+            // A header that its length leaves no room for is told before it is there.
+            Err(FrameError::Truncated { offset, .. }) => assert!(offset < framing.longest(), "an offset behind the end"),
             Err(error) => assert!(error.offset() <= buffer.len(), "an offset behind the end"),
         }
         if framing.split(&mut buffer) == Ok(None) {
@@ -93,10 +95,15 @@ pub fn fuzz_tlv(input: &[u8]) {
     let _ = tlv::check(input);
 }
 
-/// Loads a spec from text.
+/// Loads a spec from text. What follows the first NUL, which no TOML may hold, is a message to decode with
+/// it, see [`decode_with`].
 pub fn fuzz_spec(input: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(input) {
-        let _ = Spec::from_toml(text);
+    let at = input.iter().position(|byte| *byte == 0).unwrap_or(input.len());
+    let (text, message) = input.split_at(at);
+    if let Ok(Ok(spec)) = std::str::from_utf8(text).map(Spec::from_toml)
+        && let Some((_, message)) = message.split_first()
+    {
+        decode_with(&spec, message);
     }
 }
 

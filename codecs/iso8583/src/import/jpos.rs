@@ -101,6 +101,7 @@ struct Element {
 pub fn jpos(name: &str, text: &str) -> Result<Imported, ImportError> {
     bounded(text)?;
     let mut table = Table { name: name.to_owned(), origin: "a jPOS packager", ..Table::default() };
+    let mut rows = Vec::new();
     for element in elements(text)? {
         let class = class(&element);
         match (element.id.as_str(), class) {
@@ -114,12 +115,24 @@ pub fn jpos(name: &str, text: &str) -> Result<Imported, ImportError> {
             ("0" | "1", _) => {}
             _ => {
                 if let Some(line) = line(&element, "", &mut table) {
-                    table.rows.push(line);
+                    put(line, &element, "", &mut rows, &mut table);
                 }
             }
         }
     }
+    table.rows = rows;
     Ok(table.finish())
+}
+
+/// Adds a row. jPOS keeps what is listed last under a number.
+fn put(line: Line, element: &Element, above: &str, rows: &mut Vec<Line>, table: &mut Table) {
+    match rows.iter_mut().find(|row| row.key == line.key) {
+        Some(row) => {
+            table.lose(false, &format!("{above}{}", element.id), &element.class, "listed twice: the later one counts");
+            *row = line;
+        }
+        None => rows.push(line),
+    }
 }
 
 fn class(element: &Element) -> Option<(&'static str, u8, &'static str, &'static str, &'static str, Odd)> {
@@ -141,7 +154,8 @@ fn line(element: &Element, above: &str, table: &mut Table) -> Option<Line> {
         table.lose(above.is_empty(), &path, &element.class, "a bitmap in the place of a field");
         return None;
     }
-    if above.is_empty() && element.id == "35" && matches!(content, "n" | "ans") {
+    // Tracks have a separator, which numeric classes of jPOS carry as a half-byte.
+    if above.is_empty() && matches!((element.id.as_str(), content), ("35", "n" | "ans") | ("36", "n")) {
         content = "z";
     }
     let odd = match odd {
@@ -190,8 +204,12 @@ fn nested(element: &Element, path: &str, line: &mut Line, table: &mut Table) {
     };
     let before = table.losses.len();
     let within = format!("{path}.");
-    let rows: Vec<_> =
-        element.inner.iter().filter(|inner| !is_bitmap(inner)).filter_map(|inner| self::line(inner, &within, table)).collect();
+    let mut rows = Vec::new();
+    for inner in element.inner.iter().filter(|inner| !is_bitmap(inner)) {
+        if let Some(line) = self::line(inner, &within, table) {
+            put(line, inner, &within, &mut rows, table);
+        }
+    }
     if bitmap.is_none() && table.losses.iter().skip(before).any(|loss| loss.essential) {
         // Parts stand one behind the other: without one of them the others have no place.
         table.losses.iter_mut().skip(before).for_each(|loss| loss.essential = false);

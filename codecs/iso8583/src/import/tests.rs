@@ -48,6 +48,24 @@ fn a_packager_becomes_a_spec_and_tells_what_it_could_not_take() {
 }
 
 #[test]
+fn of_what_a_packager_lists_twice_the_later_counts() {
+    let twice = r#"  <isofield id="3" length="7" name="Later" class="org.jpos.iso.IFB_NUMERIC" pad="false"/>
+    <isofield id="36" length="104" name="Track 3" class="org.jpos.iso.IFB_LLLNUM"/>
+</isopackager>"#;
+    let text = PACKAGER.replace("</isopackager>", twice);
+    let text = text
+        .replace("name=\"Key\"", "name=\"Was\" class=\"org.jpos.iso.IFB_LLCHAR\"/><isofield id=\"2\" length=\"8\" name=\"Key\"");
+    let imported = jpos("mine", &text).unwrap();
+    let spec = Spec::from_toml(&imported.toml).unwrap();
+    assert_eq!((spec.field(3).unwrap().name(), spec.field(3).unwrap().form().as_str()), ("Later", "n 7"));
+    assert_eq!(spec.field(36).unwrap().form(), "z..104 LLL");
+    let inner: Vec<_> = spec.field(127).unwrap().shape().fields().map(|field| field.form()).collect();
+    assert_eq!(inner, ["ans..8 LL"]);
+    let told: Vec<_> = imported.losses.iter().map(|loss| (loss.field.as_str(), loss.essential)).collect();
+    assert_eq!(told, [("47", true), ("127.0", false), ("127.2", false), ("3", false)]);
+}
+
+#[test]
 fn what_is_no_packager_is_refused_with_its_place() {
     let reason = |text: &str| jpos("x", text).unwrap_err().to_string();
     assert!(reason("<isopackager>").contains("whole"));

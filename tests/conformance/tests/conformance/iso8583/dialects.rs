@@ -8,7 +8,7 @@ use iso8583::{Charset, Field, Length, PrefixForm, Spec};
 use serde_json::Value;
 
 /// Shipped dialect, and the packager that it has its facts from.
-const SOURCES: [(&str, &str); 10] = [
+pub(super) const SOURCES: [(&str, &str); 10] = [
     ("iso87-ascii", "iso87ascii"),
     ("iso87-binary", "iso87binary"),
     ("iso93-ascii", "iso93ascii"),
@@ -22,7 +22,7 @@ const SOURCES: [(&str, &str); 10] = [
 ];
 
 /// Where a dialect differs, by a reason. One that is not needed fails.
-const DIFFERENCES: [(&str, &[&str], &str); 17] = [
+pub(super) const DIFFERENCES: [(&str, &[&str], &str); 17] = [
     ("iso87-ascii", &["55"], "the edition reserves it; chip data stands in it since EMV, as bytes of up to 255"),
     ("iso87-ascii", &["60", "61", "63"], "reserved there; ours are those of docs/wire.md"),
     ("iso87-ascii", &["93"], "the standard says n 5"),

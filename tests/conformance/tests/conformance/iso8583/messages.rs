@@ -1,7 +1,7 @@
 //! Cases of messages: their spec is translated into ours, then the message is read, compared, written
 //! as it was read, and built anew from what the case says is in it.
 
-mod neutral;
+pub(super) mod neutral;
 mod packager;
 
 use bytes::Bytes;

@@ -1,7 +1,11 @@
 //! ISO 8583: every case of `iso8583/cases.json`.
 
+mod corpus;
 mod dialects;
+mod differential;
 mod frames;
+mod generate;
+mod imports;
 mod messages;
 
 use conformance::{Verdict, vectors};

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 /// The spec, with the structure that the case gives some of its fields.
-pub(super) fn toml(spec: &Value, case: &Value) -> Result<String, String> {
+pub(in crate::iso8583) fn toml(spec: &Value, case: &Value) -> Result<String, String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().replace('_', "-");
     let mut out = format!(
         "name = {}\nversion = {}\nmti = \"{}\"\nbitmap = \"{}\"\n",

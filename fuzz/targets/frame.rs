@@ -1,0 +1,4 @@
+//! Feeds `iso8583::fuzz::fuzz_frame`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| iso8583::fuzz::fuzz_frame(input));
