@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dialects::card::Dialects;
+use dialects::card::{Dialects, NAMES};
 use dialects::pacs;
 use engine::Tables;
 use engine::tables::{Acquirer, Deadlines, Limits, LinkSettings, Merchant, Registry, Terminal};
@@ -379,14 +379,14 @@ impl Config {
         if file.shards == 0 || file.shards > 64 {
             return Err(place("shards", "shards must be 1 to 64".to_owned()));
         }
-        let (dialects, dialect_texts) =
-            dialects(&file.dialect, base).map_err(|(file, what)| ConfigError { file, line: None, what })?;
         let spoken = file.listener.iter().map(|listener| listener.protocol).chain(file.link.values().map(|link| link.protocol));
-        for protocol in spoken {
-            if let (Some(what), Protocol::Card(name)) = (protocol.fault(&dialects), protocol) {
+        for protocol in spoken.clone() {
+            if let (Some(what), Protocol::Card(name)) = (protocol.fault(&file.dialect), protocol) {
                 return Err(place(&format!("\"{name}\""), what));
             }
         }
+        let (dialects, dialect_texts) =
+            dialects(&file.dialect, spoken, base).map_err(|(file, what)| ConfigError { file, line: None, what })?;
         let transfers = file.listener.iter().any(|listener| listener.protocol == Protocol::Iso20022);
         if file.shards > 1 && transfers {
             // An enquiry (pacs.028) names no account, so it could be looked up in the wrong shard.
@@ -554,13 +554,25 @@ fn address_fault(address: &str, least: u16) -> Option<String> {
 
 const CAP: &str = "cap must be 64 to 1048576 bytes";
 
-/// The shipped dialects and those of one's own.
-fn dialects(own: &BTreeMap<Text<32>, DialectFile>, base: &Path) -> Result<(Dialects, Vec<String>), (PathBuf, String)> {
-    let mut texts = Vec::new();
-    let mut all = Dialects::shipped().map_err(|error| (base.to_owned(), error.to_string()))?;
+/// The shipped dialects that are spoken, and those of one's own.
+fn dialects(
+    own: &BTreeMap<Text<32>, DialectFile>,
+    spoken: impl Iterator<Item = Protocol>,
+    base: &Path,
+) -> Result<(Dialects, Vec<String>), (PathBuf, String)> {
+    let (mut all, mut texts) = (Dialects::default(), Vec::new());
     for (name, file) in own {
-        if !all.add(file.compile(name.as_str(), base, &mut texts)?) {
+        let dialect = file.compile(name.as_str(), base, &mut texts)?;
+        if NAMES.contains(&name.as_str()) || !all.add(dialect) {
             return Err((base.join(&file.spec), format!("there is a shipped dialect \"{name}\"; choose another name")));
+        }
+    }
+    for protocol in spoken {
+        match protocol {
+            Protocol::Card(name) if !own.contains_key(&name) => {
+                all.add_shipped(name.as_str()).map_err(|error| (base.to_owned(), error.to_string()))?;
+            }
+            Protocol::Card(_) | Protocol::Iso20022 => {}
         }
     }
     Ok((all, texts))

@@ -1,9 +1,10 @@
 //! What is spoken on a link, by the name that stands in the configuration, and dialects of one's own.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dialects::card::{self, Dialect, Dialects};
+use dialects::card::{self, Dialect};
 use iso8583::Spec;
 use payments::Text;
 use serde::{Deserialize, Deserializer};
@@ -26,16 +27,16 @@ impl Protocol {
     }
 
     /// What is wrong with it, where no such dialect is there.
-    pub(crate) fn fault(self, known: &Dialects) -> Option<String> {
+    pub(crate) fn fault(self, own: &BTreeMap<Text<32>, DialectFile>) -> Option<String> {
         match self {
-            Self::Card(name) if known.get(name.as_str()).is_some() => None,
+            Self::Card(name) if card::NAMES.contains(&name.as_str()) || own.contains_key(&name) => None,
             Self::Card(name) if name.as_str() == card::FILES_ONLY => {
                 Some(format!("protocol \"{name}\" is a dialect of clearing files; no link speaks it"))
             }
             Self::Card(name) => {
-                let mut names: Vec<&str> = known.all().map(Dialect::name).collect();
-                names.push(ISO_20022);
-                Some(format!("protocol \"{name}\" is not known; there are {}, or name a [dialect.{name}]", names.join(", ")))
+                let names = card::NAMES.into_iter().chain([ISO_20022]).chain(own.keys().map(Text::as_str));
+                let names = names.collect::<Vec<_>>().join(", ");
+                Some(format!("protocol \"{name}\" is not known; there are {names}, or describe it in [dialect.{name}]"))
             }
             Self::Iso20022 => None,
         }

@@ -44,17 +44,28 @@ fn mapping(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Dialects, compiled: every one of [`NAMES`], and those of one's own.
+/// Dialects, compiled: those that somebody speaks.
 #[derive(Debug, Clone, Default)]
 pub struct Dialects(Vec<Dialect>);
 
 impl Dialects {
-    /// Compiles them.
+    /// Every shipped one.
     ///
     /// # Errors
     /// [`MappingError`], which a test rules out.
     pub fn shipped() -> Result<Self, MappingError> {
         NAMES.iter().map(|name| shipped(name)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// One of [`NAMES`] more, where it is not there yet.
+    ///
+    /// # Errors
+    /// [`MappingError`] for another name.
+    pub fn add_shipped(&mut self, name: &str) -> Result<(), MappingError> {
+        if self.get(name).is_none() {
+            self.0.push(shipped(name)?);
+        }
+        Ok(())
     }
 
     /// One more, of another name than those that are there. False where there is one of its name.
