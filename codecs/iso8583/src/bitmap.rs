@@ -85,16 +85,13 @@ const ANNOUNCES: u64 = 1 << 63;
 
 impl Bitmap {
     pub(crate) fn with(self, number: u8) -> Self {
-        let [mut first, mut second, mut third] = self.0;
-        let bit = ANNOUNCES >> (number.wrapping_sub(1) % 64);
-        match number {
-            0 => {}
-            1..=64 => first |= bit,
-            65..=128 => second |= bit,
-            129..=192 => third |= bit,
-            193.. => {}
+        let mut words = self.0;
+        // 0 comes before 1 and is no field, as those above 192 are.
+        let at = number.wrapping_sub(1);
+        if let Some(word) = words.get_mut(usize::from(at / 64)) {
+            *word |= ANNOUNCES >> (at % 64);
         }
-        Self([first, second, third])
+        Self(words)
     }
 
     /// With the further bitmaps announced that its fields need.
@@ -127,9 +124,12 @@ impl Bitmap {
 
     /// Reads one bitmap into its word. Faults count from its start.
     pub(crate) fn read(&mut self, word: usize, form: BitmapForm, input: &[u8]) -> Result<usize, Fault> {
-        let bits = form.read(BYTES, input)?;
+        let bits = match (form, input.first_chunk::<BYTES>()) {
+            (BitmapForm::Binary, Some(raw)) => u64::from_be_bytes(*raw),
+            _ => u64::try_from(form.read(BYTES, input)? >> 64).unwrap_or(0),
+        };
         if let Some(word) = self.0.get_mut(word) {
-            *word = u64::try_from(bits >> 64).unwrap_or(0);
+            *word = bits;
         }
         Ok(form.wire_length(BYTES))
     }

@@ -5,6 +5,7 @@ use crate::ebcdic::{CodePage, through};
 use crate::error::{Fault, Got, Kind, Wanted};
 use crate::field::{Charset, Side};
 use crate::swar;
+use zeroize::Zeroize;
 
 /// Bytes that `units` of content take on the wire.
 pub(crate) fn wire_length(charset: Charset, units: usize) -> usize {
@@ -115,19 +116,11 @@ pub(crate) const fn hex_value(byte: u8, ebcdic: bool) -> Option<u8> {
 
 /// Hexadecimal text of either case, an even number of characters.
 pub(crate) fn unhex(text: &[u8], ebcdic: bool, kind: Kind, out: &mut Vec<u8>) -> Result<(), Fault> {
-    // All of it without a branch per byte first; only a bad one is searched.
-    let table = if ebcdic { &HEX_EBCDIC } else { &HEX_ASCII };
-    let (digits, odd) = text.as_chunks::<2>();
     let start = out.len();
-    let mut all = 0;
-    out.extend(digits.iter().map(|[high, low]| {
-        let (high, low) = (through(table, *high), through(table, *low));
-        all |= high | low;
-        high << 4 | low & 0x0F
-    }));
-    if all <= 0x0F && odd.is_empty() {
+    if !ebcdic && unhex_plainly(text, out) {
         return Ok(());
     }
+    out.get_mut(start..).unwrap_or_default().zeroize();
     out.truncate(start);
     for (place, pair) in text.chunks(2).enumerate() {
         let mut value = 0;
@@ -144,22 +137,48 @@ pub(crate) fn unhex(text: &[u8], ebcdic: bool, kind: Kind, out: &mut Vec<u8>) ->
     Ok(())
 }
 
-const HEX_ASCII: [u8; 256] = hex_table(false);
-const HEX_EBCDIC: [u8; 256] = hex_table(true);
-
-/// The values of hexadecimal digits; 0xFF for what is none.
-const fn hex_table(ebcdic: bool) -> [u8; 256] {
-    let mut table = [0xFF; 256];
-    let mut byte: u8 = 0;
-    loop {
-        if let Some(value) = hex_value(byte, ebcdic) {
-            table[byte as usize] = value;
-        }
-        if byte == u8::MAX {
-            return table;
-        }
-        byte += 1;
+/// As [`unhex`] of ASCII, all of it without a branch per byte. Whether it was right; where not, what was
+/// written is to be taken off.
+#[inline]
+pub(crate) fn unhex_plainly(text: &[u8], out: &mut Vec<u8>) -> bool {
+    let (blocks, rest) = text.as_chunks::<HEX_BLOCK>();
+    let mut worst = 0;
+    for block in blocks {
+        let (bytes, value) = unhex_block(block);
+        out.extend_from_slice(&bytes);
+        worst |= value;
     }
+    let mut last = [b'0'; HEX_BLOCK];
+    if let Some(room) = last.get_mut(..rest.len()) {
+        room.copy_from_slice(rest);
+    }
+    let (bytes, value) = unhex_block(&last);
+    out.extend_from_slice(bytes.get(..rest.len() / 2).unwrap_or_default());
+    worst | value <= 0x0F && rest.len().is_multiple_of(2)
+}
+
+const HEX_BLOCK: usize = 32;
+
+/// The bytes of hexadecimal characters, and all their values in one: above 15 where one is no digit. The
+/// compiler makes vectors of both loops.
+#[inline]
+fn unhex_block(text: &[u8; HEX_BLOCK]) -> ([u8; HEX_BLOCK / 2], u8) {
+    let value = |byte: u8| {
+        let (digit, letter) = (byte.wrapping_sub(b'0'), (byte | 0x20).wrapping_sub(b'a'));
+        if digit < 10 {
+            digit
+        } else if letter < 6 {
+            letter + 10
+        } else {
+            0xFF
+        }
+    };
+    let values = text.map(value);
+    let mut bytes = [0; HEX_BLOCK / 2];
+    for (byte, [high, low]) in bytes.iter_mut().zip(values.as_chunks::<2>().0) {
+        *byte = high << 4 | low & 0x0F;
+    }
+    (bytes, values.iter().fold(0, |all, value| all | value))
 }
 
 /// The digit of a half-byte. The track separator stands as D and is `=` in the content (ISO/IEC 7813).
@@ -173,10 +192,7 @@ fn digit_of(nibble: u8, content: Content) -> Option<u8> {
 }
 
 fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-    if units.is_multiple_of(2) && swar::all_packed_digits(wire) {
-        for (pair, byte) in pairs(wire.len(), out).iter_mut().zip(wire) {
-            *pair = [b'0' + (byte >> 4), b'0' + (byte & 0x0F)];
-        }
+    if content.is_numeric() && unpack_plainly(side, fill, units, wire, out) {
         return Ok(());
     }
     let nibbles = wire.iter().enumerate().flat_map(|(at, byte)| [(at, byte >> 4), (at, byte & 0x0F)]);
@@ -192,6 +208,45 @@ fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8],
         }
     }
     Ok(())
+}
+
+/// Bytes that unpacking may write behind the content and take off again: zeros.
+pub(crate) const OVERSHOOT: usize = 8;
+
+/// As unpacking, all of it without a branch per byte. Whether it was right; where not, nothing was written.
+#[inline]
+pub(crate) fn unpack_plainly(side: Side, fill: u8, units: usize, wire: &[u8], out: &mut Vec<u8>) -> bool {
+    let (lone, pairs, last) = match (units % 2, side, wire) {
+        (0, ..) => (None, wire, None),
+        (_, Side::Left, [first, pairs @ ..]) => (Some((first >> 4, first & 0x0F)), pairs, None),
+        (_, Side::Right, [pairs @ .., last]) => (None, pairs, Some((last & 0x0F, last >> 4))),
+        _ => return false,
+    };
+    let filled = lone.or(last).is_none_or(|(filler, digit)| filler == fill && digit <= 9);
+    if !filled || !swar::all_packed_digits(pairs) {
+        return false;
+    }
+    out.extend(lone.map(|(_, digit)| b'0' + digit));
+    unpack_digits(pairs, out);
+    out.extend(last.map(|(_, digit)| b'0' + digit));
+    true
+}
+
+/// Two digits a byte, known to be digits, as ASCII.
+#[inline]
+fn unpack_digits(packed: &[u8], out: &mut Vec<u8>) {
+    let (blocks, rest) = packed.as_chunks::<4>();
+    blocks.iter().for_each(|block| out.extend_from_slice(&swar::unpack_eight(*block)));
+    let last = match rest {
+        [a] => [*a, 0, 0, 0],
+        [a, b] => [*a, *b, 0, 0],
+        [a, b, c] => [*a, *b, *c, 0],
+        _ => return,
+    };
+    // Written whole and cut: a write of a length that the compiler knows is one instruction.
+    let end = out.len() + rest.len() * 2;
+    out.extend_from_slice(&swar::unpack_eight(last));
+    out.truncate(end);
 }
 
 fn pack_bcd(side: Side, fill: u8, content: &[u8], out: &mut Vec<u8>) {
