@@ -67,7 +67,16 @@ pub(crate) fn unpack(charset: Charset, content: Content, units: usize, wire: &[u
     Ok(())
 }
 
+/// A blank as a charset of text writes it.
+pub(crate) fn blank(charset: Charset) -> u8 {
+    match charset {
+        Charset::Ebcdic(page) => through(page.writing(), b' '),
+        _ => b' ',
+    }
+}
+
 /// Content, already checked, to the wire.
+#[inline]
 pub(crate) fn pack(charset: Charset, content: &[u8], out: &mut Vec<u8>) {
     match charset {
         Charset::Ascii | Charset::Binary => out.extend_from_slice(content),
@@ -86,10 +95,26 @@ pub(crate) fn pack(charset: Charset, content: &[u8], out: &mut Vec<u8>) {
 
 /// Upper-case hexadecimal.
 pub(crate) fn hex_into(bytes: &[u8], ebcdic: bool, out: &mut Vec<u8>) {
-    let (zero, a) = if ebcdic { (0xF0, 0xC1 - 10) } else { (b'0', b'A' - 10) };
-    let digit = |nibble: u8| if nibble < 10 { zero + nibble } else { a + nibble };
+    if !ebcdic {
+        return hex_plainly(bytes, out);
+    }
+    let digit = |nibble: u8| if nibble < 10 { 0xF0 + nibble } else { 0xC1 - 10 + nibble };
     for (pair, byte) in pairs(bytes.len(), out).iter_mut().zip(bytes) {
         *pair = [digit(byte >> 4), digit(byte & 0x0F)];
+    }
+}
+
+/// Upper-case hexadecimal in ASCII, four bytes at a time.
+#[inline]
+fn hex_plainly(bytes: &[u8], out: &mut Vec<u8>) {
+    let (blocks, rest) = bytes.as_chunks::<4>();
+    blocks.iter().for_each(|block| out.extend_from_slice(&swar::hex_of_four(*block)));
+    if !rest.is_empty() {
+        let mut last = [0; 4];
+        last.iter_mut().zip(rest).for_each(|(room, byte)| *room = *byte);
+        let end = out.len() + rest.len() * 2;
+        out.extend_from_slice(&swar::hex_of_four(last));
+        out.truncate(end);
     }
 }
 
@@ -260,7 +285,16 @@ fn pack_bcd(side: Side, fill: u8, content: &[u8], out: &mut Vec<u8>) {
     if let (Some(byte), Side::Left) = (lone, side) {
         out.push(fill << 4 | nibble(byte));
     }
-    out.extend(pairs.as_chunks::<2>().0.iter().map(|[high, low]| nibble(*high) << 4 | nibble(*low)));
+    let (blocks, rest) = pairs.as_chunks::<8>();
+    blocks.iter().for_each(|block| out.extend_from_slice(&swar::pack_eight(*block)));
+    if !rest.is_empty() {
+        let mut last = [b'0'; 8];
+        last.iter_mut().zip(rest).for_each(|(room, byte)| *room = *byte);
+        // Written whole and cut: a write of a length that the compiler knows is one instruction.
+        let end = out.len() + rest.len() / 2;
+        out.extend_from_slice(&swar::pack_eight(last));
+        out.truncate(end);
+    }
     if let (Some(byte), Side::Right) = (lone, side) {
         out.push(nibble(byte) << 4 | fill);
     }

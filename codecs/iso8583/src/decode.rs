@@ -169,7 +169,7 @@ impl Reader<'_> {
                 }
                 Slot::converted(field.number, content, wire, false)
             }
-            Charset::Bcd { side: filled, fill } if field.content.is_numeric() && field.shape == Shape::Plain => {
+            Charset::Bcd { side: filled, fill } if field.content.is_numeric() && matches!(field.shape, Shape::Plain) => {
                 // All fields that follow together take at most two units a byte, so one buffer does for all.
                 let side = self.parts.side.room(units + charset::OVERSHOOT, rest.len() * 2);
                 let from = side.len();

@@ -40,10 +40,38 @@ fn over_words(bytes: &[u8], word: impl Fn(u64) -> bool) -> bool {
 /// Eight digits as ASCII characters, of four bytes of packed ones.
 #[inline]
 pub(crate) fn unpack_eight(packed: [u8; 4]) -> [u8; 8] {
-    let spread = u64::from(u32::from_le_bytes(packed));
+    (THREES | nibbles(packed)).to_le_bytes()
+}
+
+/// Eight characters of upper-case hexadecimal, of four bytes.
+#[inline]
+pub(crate) fn hex_of_four(bytes: [u8; 4]) -> [u8; 8] {
+    let nibbles = nibbles(bytes);
+    // From 10 on adding 6 carries, and `A` stands 7 behind the character that follows `9`.
+    let letters = (nibbles + SIX) >> 4 & 0x0101_0101_0101_0101;
+    (THREES + nibbles + letters * 7).to_le_bytes()
+}
+
+/// Four bytes of packed digits, of the characters of content that is known to have such a form: digits and
+/// `=` (0x3D) have their half-byte below, letters count on from 9.
+#[inline]
+pub(crate) fn pack_eight(characters: [u8; 8]) -> [u8; 4] {
+    let word = u64::from_le_bytes(characters);
+    let letters = word >> 6 & 0x0101_0101_0101_0101;
+    let nibbles = ((word & LOW) + letters * 9) & LOW;
+    let pairs = (nibbles << 4 | nibbles >> 8) & 0x00FF_00FF_00FF_00FF;
+    let pairs = (pairs | pairs >> 8) & 0x0000_FFFF_0000_FFFF;
+    let [a, b, _, _, c, d, _, _] = pairs.to_le_bytes();
+    [a, b, c, d]
+}
+
+/// The half-bytes of four bytes, each in a byte of its own, the upper one first.
+#[inline]
+fn nibbles(bytes: [u8; 4]) -> u64 {
+    let spread = u64::from(u32::from_le_bytes(bytes));
     let spread = (spread | spread << 16) & 0x0000_FFFF_0000_FFFF;
     let spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF;
-    (THREES | (spread & LOW) << 8 | (spread >> 4 & LOW)).to_le_bytes()
+    (spread & LOW) << 8 | (spread >> 4 & LOW)
 }
 
 const HIGH: u64 = 0xF0F0_F0F0_F0F0_F0F0;
@@ -89,6 +117,8 @@ mod tests {
             }
         }
         assert_eq!(unpack_eight([0x12, 0x34, 0x56, 0x70]), *b"12345670");
+        assert_eq!(hex_of_four([0x1A, 0xF0, 0x9B, 0xC7]), *b"1AF09BC7");
+        assert_eq!(pack_eight(*b"1A=9f067"), [0x1A, 0xD9, 0xF0, 0x67]);
         assert!(all_digits(b"") && all_printable(b"") && all_packed_digits(b""));
     }
 }
