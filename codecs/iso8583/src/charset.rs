@@ -145,8 +145,7 @@ pub(crate) fn unhex(text: &[u8], ebcdic: bool, kind: Kind, out: &mut Vec<u8>) ->
     if !ebcdic && unhex_plainly(text, out) {
         return Ok(());
     }
-    out.get_mut(start..).unwrap_or_default().zeroize();
-    out.truncate(start);
+    give_up(start, out);
     for (place, pair) in text.chunks(2).enumerate() {
         let mut value = 0;
         for (half, byte) in pair.iter().enumerate() {
@@ -162,48 +161,57 @@ pub(crate) fn unhex(text: &[u8], ebcdic: bool, kind: Kind, out: &mut Vec<u8>) ->
     Ok(())
 }
 
+/// Takes off again, wiped, what was written in vain.
+fn give_up(start: usize, out: &mut Vec<u8>) {
+    out.get_mut(start..).unwrap_or_default().zeroize();
+    out.truncate(start);
+}
+
 /// As [`unhex`] of ASCII, all of it without a branch per byte. Whether it was right; where not, what was
 /// written is to be taken off.
 #[inline]
 pub(crate) fn unhex_plainly(text: &[u8], out: &mut Vec<u8>) -> bool {
     let (blocks, rest) = text.as_chunks::<HEX_BLOCK>();
-    let mut worst = 0;
+    let mut right = rest.len().is_multiple_of(2);
     for block in blocks {
-        let (bytes, value) = unhex_block(block);
+        let (bytes, all) = unhex_block::<HEX_BLOCK, { HEX_BLOCK / 2 }>(block);
         out.extend_from_slice(&bytes);
-        worst |= value;
+        right &= all;
     }
     let mut last = [b'0'; HEX_BLOCK];
-    if let Some(room) = last.get_mut(..rest.len()) {
-        room.copy_from_slice(rest);
-    }
-    let (bytes, value) = unhex_block(&last);
+    last.iter_mut().zip(rest).for_each(|(room, byte)| *room = *byte);
+    let (bytes, all) = unhex_block::<HEX_BLOCK, { HEX_BLOCK / 2 }>(&last);
     out.extend_from_slice(bytes.get(..rest.len() / 2).unwrap_or_default());
-    worst | value <= 0x0F && rest.len().is_multiple_of(2)
+    right & all
+}
+
+/// The bytes of sixteen hexadecimal characters; `None` where one is no digit.
+#[inline]
+pub(crate) fn unhex_sixteen(text: &[u8; 16]) -> Option<[u8; 8]> {
+    let (bytes, right) = unhex_block(text);
+    right.then_some(bytes)
 }
 
 const HEX_BLOCK: usize = 32;
 
-/// The bytes of hexadecimal characters, and all their values in one: above 15 where one is no digit. The
-/// compiler makes vectors of both loops.
-#[inline]
-fn unhex_block(text: &[u8; HEX_BLOCK]) -> ([u8; HEX_BLOCK / 2], u8) {
-    let value = |byte: u8| {
+/// The bytes of hexadecimal characters, and whether all of them are digits. The compiler makes vectors of
+/// both loops.
+#[inline(always)]
+fn unhex_block<const CHARACTERS: usize, const BYTES: usize>(text: &[u8; CHARACTERS]) -> ([u8; BYTES], bool) {
+    let mut values = [0; CHARACTERS];
+    let mut wrong = 0;
+    for (value, byte) in values.iter_mut().zip(text) {
         let (digit, letter) = (byte.wrapping_sub(b'0'), (byte | 0x20).wrapping_sub(b'a'));
-        if digit < 10 {
-            digit
-        } else if letter < 6 {
-            letter + 10
-        } else {
-            0xFF
-        }
-    };
-    let values = text.map(value);
-    let mut bytes = [0; HEX_BLOCK / 2];
-    for (byte, [high, low]) in bytes.iter_mut().zip(values.as_chunks::<2>().0) {
-        *byte = high << 4 | low & 0x0F;
+        // Exactly one of the two is in its range where this is a digit.
+        let (is_digit, is_letter) = (u8::from(digit < 10), u8::from(letter < 6));
+        *value = (byte & 0x0F) + 9 * is_letter;
+        wrong |= 1 ^ (is_digit | is_letter);
     }
-    (bytes, values.iter().fold(0, |all, value| all | value))
+    let mut bytes = [0; BYTES];
+    for (byte, [high, low]) in bytes.iter_mut().zip(values.as_chunks::<2>().0) {
+        *byte = high << 4 | low;
+    }
+    (bytes, wrong == 0)
 }
 
 /// The digit of a half-byte. The track separator stands as D and is `=` in the content (ISO/IEC 7813).
@@ -217,9 +225,11 @@ fn digit_of(nibble: u8, content: Content) -> Option<u8> {
 }
 
 fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    let start = out.len();
     if content.is_numeric() && unpack_plainly(side, fill, units, wire, out) {
         return Ok(());
     }
+    give_up(start, out);
     let nibbles = wire.iter().enumerate().flat_map(|(at, byte)| [(at, byte >> 4), (at, byte & 0x0F)]);
     let odd = units % 2 == 1;
     let first = usize::from(odd && side == Side::Left);
@@ -238,40 +248,49 @@ fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8],
 /// Bytes that unpacking may write behind the content and take off again: zeros.
 pub(crate) const OVERSHOOT: usize = 8;
 
-/// As unpacking, all of it without a branch per byte. Whether it was right; where not, nothing was written.
-#[inline]
+/// As unpacking of numbers, all of it without a branch per byte. Whether it was right; where not, what was
+/// written is to be taken off.
+#[inline(always)]
 pub(crate) fn unpack_plainly(side: Side, fill: u8, units: usize, wire: &[u8], out: &mut Vec<u8>) -> bool {
-    let (lone, pairs, last) = match (units % 2, side, wire) {
-        (0, ..) => (None, wire, None),
-        (_, Side::Left, [first, pairs @ ..]) => (Some((first >> 4, first & 0x0F)), pairs, None),
-        (_, Side::Right, [pairs @ .., last]) => (None, pairs, Some((last & 0x0F, last >> 4))),
-        _ => return false,
-    };
-    let filled = lone.or(last).is_none_or(|(filler, digit)| filler == fill && digit <= 9);
-    if !filled || !swar::all_packed_digits(pairs) {
-        return false;
+    if units.is_multiple_of(2) {
+        return unpack_digits(wire, out);
     }
-    out.extend(lone.map(|(_, digit)| b'0' + digit));
-    unpack_digits(pairs, out);
-    out.extend(last.map(|(_, digit)| b'0' + digit));
-    true
+    match (side, wire) {
+        (Side::Left, [first, pairs @ ..]) if *first >> 4 == fill && *first & 0x0F <= 9 => {
+            out.push(b'0' + (*first & 0x0F));
+            unpack_digits(pairs, out)
+        }
+        (Side::Right, [pairs @ .., last]) if *last & 0x0F == fill && *last >> 4 <= 9 => {
+            let right = unpack_digits(pairs, out);
+            out.push(b'0' + (*last >> 4));
+            right
+        }
+        _ => false,
+    }
 }
 
-/// Two digits a byte, known to be digits, as ASCII.
-#[inline]
-fn unpack_digits(packed: &[u8], out: &mut Vec<u8>) {
+/// Two digits a byte as ASCII; whether all of them are digits.
+#[inline(always)]
+fn unpack_digits(packed: &[u8], out: &mut Vec<u8>) -> bool {
     let (blocks, rest) = packed.as_chunks::<4>();
-    blocks.iter().for_each(|block| out.extend_from_slice(&swar::unpack_eight(*block)));
+    let mut right = true;
+    for block in blocks {
+        let (digits, all) = swar::unpack_eight(*block);
+        out.extend_from_slice(&digits);
+        right &= all;
+    }
     let last = match rest {
         [a] => [*a, 0, 0, 0],
         [a, b] => [*a, *b, 0, 0],
         [a, b, c] => [*a, *b, *c, 0],
-        _ => return,
+        _ => return right,
     };
     // Written whole and cut: a write of a length that the compiler knows is one instruction.
     let end = out.len() + rest.len() * 2;
-    out.extend_from_slice(&swar::unpack_eight(last));
+    let (digits, all) = swar::unpack_eight(last);
+    out.extend_from_slice(&digits);
     out.truncate(end);
+    right & all
 }
 
 fn pack_bcd(side: Side, fill: u8, content: &[u8], out: &mut Vec<u8>) {

@@ -6,7 +6,7 @@ use crate::swar;
 
 /// Whether canonical content is of its class, where that can be told quickly: without a branch a byte,
 /// for the classes and dates that nearly every message has. `false` says nothing; [`check`] decides.
-#[inline]
+#[inline(always)]
 pub(crate) fn is_plainly_right(content: Content, value: &[u8]) -> bool {
     match content {
         Content::N => swar::all_digits(value),
@@ -20,7 +20,7 @@ pub(crate) fn is_plainly_right(content: Content, value: &[u8]) -> bool {
 }
 
 /// As [`is_plainly_right`] of a date or time whose digits are known to be digits.
-#[inline]
+#[inline(always)]
 pub(crate) fn is_plainly_a_date(content: Content, value: &[u8]) -> bool {
     let two = |tens: &u8, ones: &u8| (tens & 0x0F) * 10 + (ones & 0x0F);
     let day = |month: u8, day: u8| (1..=12).contains(&month) && (1..=days(month, None)).contains(&day);
@@ -43,9 +43,14 @@ fn digit(byte: u8) -> bool {
 /// Sixteen bytes at a time, which the compiler makes one comparison of.
 #[inline]
 fn all(value: &[u8], right: impl Fn(u8) -> bool) -> bool {
-    let (blocks, rest) = value.as_chunks::<16>();
     let block = |block: &[u8; 16]| block.iter().fold(true, |all, byte| all & right(*byte));
-    blocks.iter().fold(true, |all, sixteen| all & block(sixteen)) & rest.iter().fold(true, |all, byte| all & right(*byte))
+    let half = |block: &[u8; 8]| block.iter().fold(true, |all, byte| all & right(*byte));
+    // What overlaps is looked at twice.
+    match (value.last_chunk::<16>(), value.first_chunk::<8>(), value.last_chunk::<8>()) {
+        (Some(last), ..) => value.as_chunks::<16>().0.iter().fold(true, |all, sixteen| all & block(sixteen)) & block(last),
+        (_, Some(first), Some(last)) => half(first) & half(last),
+        _ => value.iter().fold(true, |all, byte| all & right(*byte)),
+    }
 }
 
 /// Checks canonical content; the fault's position counts in it.

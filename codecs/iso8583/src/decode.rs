@@ -5,13 +5,13 @@ use bytes::Bytes;
 use crate::class::Content;
 use crate::ebcdic::through;
 use crate::error::{DecodeError, Fault, Got, Kind, Note, Place, Wanted};
-use crate::field::{Charset, Field, Length, Pad, Severity};
-use crate::inside::{ahead, check, is_plainly_right};
-use crate::layout::{Extent, extent};
+use crate::field::{Charset, Field, Pad, Severity};
+use crate::inside::{ahead, check};
+use crate::layout::{self, extent};
 use crate::message::{Message, Parts, Slot, Span};
-use crate::shape::Shape;
+use crate::plan::{Extent, Form, Plan};
 use crate::spec::Spec;
-use crate::{charset, content, prefix};
+use crate::{charset, content};
 
 /// The longest frame that is looked at. Framing caps are far below.
 pub const LONGEST_FRAME: usize = 0x0FFF_FFFF;
@@ -129,64 +129,56 @@ impl Reader<'_> {
 
     /// Reads a field of a usual form in which nothing is wrong. Everything is checked here too, but in words
     /// and vectors instead of bytes, and without a word about what is wrong: anything else is `None`,
-    /// before it left a trace, and read carefully. That this agrees with the careful way is a test.
+    /// before it left a trace, and read carefully.
     #[inline]
     fn plainly(&mut self, field: &Field, at: usize) -> Option<usize> {
-        let max = field.length.max();
-        let (units, start) = match field.length {
-            Length::Fixed(_) => (max, at),
-            Length::Variable { prefix, .. } => {
-                let (units, width) = prefix::read_plain(prefix, max, field.charset, self.frame.get(at..)?)?;
-                (units, at + width)
-            }
-            Length::Enclosed { .. } => return None,
-        };
-        let width = match field.charset {
-            Charset::Ascii | Charset::Binary => units,
-            Charset::Bcd { .. } => units.div_ceil(2),
-            Charset::HexAscii => units * 2,
-            _ => return None,
-        };
-        let rest = self.frame.get(start..)?;
-        let raw = rest.get(..width)?;
-        let wire = Span::new(at, start + width);
-        let slot = match field.charset {
-            Charset::Ascii | Charset::Binary => {
-                let value = field.pad.trim(raw);
-                // Blanks in front would move the content.
-                let right = field.pad != Pad::Left(b' ') && is_plainly_right(field, value);
-                right.then(|| Slot::framed(field.number, Span::new(start, start + value.len()), wire, false))?
-            }
-            Charset::HexAscii => {
-                let side = self.parts.side.room(units, rest.len() / 2);
-                let from = side.len();
-                let right =
-                    charset::unhex_plainly(raw, side) && side.get(from..).is_some_and(|value| is_plainly_right(field, value));
-                let content = Span::new(from, side.len());
-                if !right {
-                    self.parts.side.cut(from);
+        let plan = field.plan?;
+        let Extent { units, ahead, width } = plan.extent(self.frame.get(at..)?)?;
+        let from = u32::try_from(at).ok()?;
+        let (start, end) = (from + ahead, from + ahead + width);
+        let (wire, whole) = (Span::of(from, end), Span::of(start, end));
+        let raw = self.frame.get(whole.range())?;
+        let slot = match plan.form {
+            Form::Plain if plan.is_right(raw) => Slot::framed(field.number, whole, wire, false),
+            Form::Text => {
+                let value = Pad::BLANKS.trim(raw);
+                if !plan.is_right(value) {
                     return None;
                 }
+                let filler = u32::try_from(raw.len() - value.len()).ok()?;
+                Slot::framed(field.number, Span::of(start, end - filler), wire, false)
+            }
+            Form::Packed { .. } | Form::Hex { .. } => {
+                let content = self.converted_plainly(plan, units, raw, at)?;
                 Slot::converted(field.number, content, wire, false)
             }
-            Charset::Bcd { side: filled, fill } if field.content.is_numeric() && matches!(field.shape, Shape::Plain) => {
-                // All fields that follow together take at most two units a byte, so one buffer does for all.
-                let side = self.parts.side.room(units + charset::OVERSHOOT, rest.len() * 2);
-                let from = side.len();
-                let right = charset::unpack_plainly(filled, fill, units, raw, side)
-                    && (field.content == Content::N
-                        || side.get(from..).is_some_and(|value| content::is_plainly_a_date(field.content, value)));
-                let content = Span::new(from, side.len());
-                if !right {
-                    self.parts.side.cut(from);
-                    return None;
-                }
-                Slot::converted(field.number, content, wire, false)
-            }
-            _ => return None,
+            Form::Plain => return None,
         };
         self.parts.slots.push(slot);
-        Some(start + width)
+        Some(wire.range().end)
+    }
+
+    /// Converts a sound field that starts at `at` into the side buffer: where its content stands there.
+    #[inline(always)]
+    fn converted_plainly(&mut self, plan: Plan, units: u32, raw: &[u8], at: usize) -> Option<Span> {
+        // All fields that follow together take at most two units a byte, so one buffer does for all.
+        let (units, expected) = (usize::try_from(units).ok()?, (self.frame.len() - at) * 2);
+        let side = self.parts.side.room(units + charset::OVERSHOOT, expected);
+        let from = side.len();
+        let right = match plan.form {
+            Form::Packed { side: filled, fill } => {
+                charset::unpack_plainly(filled, fill, units, raw, side)
+                    && (plan.content == Content::N
+                        || content::is_plainly_a_date(plan.content, side.get(from..).unwrap_or_default()))
+            }
+            _ => charset::unhex_plainly(raw, side) && plan.is_right(side.get(from..).unwrap_or_default()),
+        };
+        let content = Span::new(from, side.len());
+        if !right {
+            self.parts.side.cut(from);
+            return None;
+        }
+        Some(content)
     }
 
     /// Reads a field of any form, right or wrong.
@@ -204,8 +196,8 @@ impl Reader<'_> {
     }
 
     /// A field that stands on the wire as it is in memory.
-    fn plain(&mut self, field: &Field, at: usize, extent: Extent) -> Result<(), Fault> {
-        let Extent { start, end, .. } = extent;
+    fn plain(&mut self, field: &Field, at: usize, extent: layout::Extent) -> Result<(), Fault> {
+        let layout::Extent { start, end, .. } = extent;
         let raw = self.frame.get(start..end).unwrap_or_default();
         let value = field.pad.trim(raw);
         let from = start + ahead(field.pad, raw, value);
@@ -217,8 +209,8 @@ impl Reader<'_> {
     }
 
     /// A field whose wire form must be turned into content. A wrong wire form is never let through.
-    fn converted(&mut self, field: &Field, at: usize, extent: Extent) -> Result<(), Fault> {
-        let Extent { units, start, end } = extent;
+    fn converted(&mut self, field: &Field, at: usize, extent: layout::Extent) -> Result<(), Fault> {
+        let layout::Extent { units, start, end } = extent;
         let raw = self.frame.get(start..end).unwrap_or_default();
         // All fields that follow together take at most two units a byte, so one buffer does for all.
         let side = self.parts.side.room(units + 1, (self.frame.len() - start).saturating_mul(2));

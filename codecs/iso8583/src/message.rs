@@ -61,7 +61,13 @@ impl Span {
         Self { start: bounded(start), end: bounded(end) }
     }
 
-    fn range(self) -> Range<usize> {
+    /// Of positions that are known to fit.
+    pub(crate) const fn of(start: u32, end: u32) -> Self {
+        Self { start, end }
+    }
+
+    #[inline]
+    pub(crate) fn range(self) -> Range<usize> {
         let at = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
         at(self.start)..at(self.end)
     }
@@ -78,15 +84,20 @@ pub(crate) struct Wiped(Vec<u8>);
 
 impl Wiped {
     /// Room for so many bytes more; `expected` in all where nobody knows better.
+    #[inline]
     pub(crate) fn room(&mut self, bytes: usize, expected: usize) -> &mut Vec<u8> {
-        let wanted = self.0.len().saturating_add(bytes);
-        if wanted > self.0.capacity() {
-            let mut larger = Vec::with_capacity(wanted.max(self.0.capacity() * 2).max(expected));
-            larger.extend_from_slice(&self.0);
-            self.0.as_mut_slice().zeroize();
-            self.0 = larger;
+        if bytes > self.0.capacity() - self.0.len() {
+            self.grow(self.0.len().saturating_add(bytes), expected);
         }
         &mut self.0
+    }
+
+    #[cold]
+    fn grow(&mut self, wanted: usize, expected: usize) {
+        let mut larger = Vec::with_capacity(wanted.max(self.0.capacity() * 2).max(expected));
+        larger.extend_from_slice(&self.0);
+        self.0.as_mut_slice().zeroize();
+        self.0 = larger;
     }
 
     /// Takes what stands behind `length` off again.

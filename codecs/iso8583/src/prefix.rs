@@ -8,7 +8,6 @@ use crate::charset::{self, hex_value};
 use crate::ebcdic::{CodePage, through};
 use crate::error::{Fault, Got, Kind, Wanted};
 use crate::field::{Charset, Counts, Length, Prefix, PrefixForm};
-use crate::swar;
 
 /// Bytes that a number of so many digits takes.
 pub(crate) fn width(form: PrefixForm, digits: u8) -> usize {
@@ -75,34 +74,6 @@ pub(crate) fn number(form: PrefixForm, digits: u8, input: &[u8]) -> Result<(usiz
         sum = sum * base(form) + usize::from(part);
     }
     Ok((sum, rest))
-}
-
-/// As [`read`] of the prefixes that nearly every field has: ASCII or packed digits, at most three, that count
-/// the content, or bytes where a unit is one or two whole ones. Units, and the width of the prefix. `None`
-/// says nothing; [`read`] decides.
-#[inline]
-pub(crate) fn read_plain(prefix: Prefix, max: usize, charset: Charset, input: &[u8]) -> Option<(usize, usize)> {
-    let digit = |byte: u8| byte.wrapping_sub(b'0');
-    let packed = |byte: u8| usize::from((byte >> 4) * 10 + (byte & 0x0F));
-    let (said, width, right) = match (prefix.form, prefix.digits, input) {
-        (PrefixForm::Ascii, 2, [a, b, ..]) => {
-            let (a, b) = (digit(*a), digit(*b));
-            (usize::from(a) * 10 + usize::from(b), 2, (a < 10) & (b < 10))
-        }
-        (PrefixForm::Ascii, 3, [a, b, c, ..]) => {
-            let (a, b, c) = (digit(*a), digit(*b), digit(*c));
-            (usize::from(a) * 100 + usize::from(b) * 10 + usize::from(c), 3, (a < 10) & (b < 10) & (c < 10))
-        }
-        (PrefixForm::Bcd, 1..=2, [a, ..]) => (packed(*a), 1, swar::all_packed_digits(&[*a])),
-        (PrefixForm::Bcd, 3..=4, [a, b, ..]) => (packed(*a) * 100 + packed(*b), 2, swar::all_packed_digits(&[*a, *b])),
-        _ => return None,
-    };
-    let units = match (prefix.counts, charset) {
-        (Counts::Content, _) | (Counts::Bytes, Charset::Ascii | Charset::Binary) => said,
-        (Counts::Bytes, Charset::HexAscii) if said % 2 == 0 => said / 2,
-        _ => return None,
-    };
-    (right && units <= max && !prefix.inclusive).then_some((units, width))
 }
 
 /// Reads the prefix at the start of `input`: units of content, and the bytes behind the prefix.
