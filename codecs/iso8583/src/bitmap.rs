@@ -1,7 +1,7 @@
 //! Bitmaps: which fields are there. Three words of 64, bit 1 of each at the top; bit 1 of the first
 //! announces the second bitmap, bit 1 of the second (65) the third where the spec has one.
 
-use crate::charset::{hex_into, hex_value};
+use crate::charset::{hex_into, hex_value, unhex_sixteen};
 use crate::ebcdic::{CodePage, through};
 use crate::error::{Fault, Got, Kind, Wanted};
 
@@ -85,16 +85,13 @@ const ANNOUNCES: u64 = 1 << 63;
 
 impl Bitmap {
     pub(crate) fn with(self, number: u8) -> Self {
-        let [mut first, mut second, mut third] = self.0;
-        let bit = ANNOUNCES >> (number.wrapping_sub(1) % 64);
-        match number {
-            0 => {}
-            1..=64 => first |= bit,
-            65..=128 => second |= bit,
-            129..=192 => third |= bit,
-            193.. => {}
+        let mut words = self.0;
+        // 0 comes before 1 and is no field, as those above 192 are.
+        let at = number.wrapping_sub(1);
+        if let Some(word) = words.get_mut(usize::from(at / 64)) {
+            *word |= ANNOUNCES >> (at % 64);
         }
-        Self([first, second, third])
+        Self(words)
     }
 
     /// With the further bitmaps announced that its fields need.
@@ -118,7 +115,8 @@ impl Bitmap {
     pub(crate) fn fields(self, word: u8, third: Third) -> FieldNumbers {
         let bits = self.0.get(usize::from(word)).copied().unwrap_or(0);
         let announces = word == 0 || word == 1 && third != Third::None;
-        FieldNumbers { bits: if announces { bits & !ANNOUNCES } else { bits }, base: word * 64 }
+        let bits = if announces { bits & !ANNOUNCES } else { bits };
+        FieldNumbers { bits: bits.reverse_bits(), base: word * 64 + 1 }
     }
 
     pub(crate) fn count(self) -> usize {
@@ -127,9 +125,13 @@ impl Bitmap {
 
     /// Reads one bitmap into its word. Faults count from its start.
     pub(crate) fn read(&mut self, word: usize, form: BitmapForm, input: &[u8]) -> Result<usize, Fault> {
-        let bits = form.read(BYTES, input)?;
+        let bits = match (form, input.first_chunk::<BYTES>(), input.first_chunk::<{ BYTES * 2 }>().and_then(unhex_sixteen)) {
+            (BitmapForm::Binary, Some(raw), _) => u64::from_be_bytes(*raw),
+            (BitmapForm::HexAscii, _, Some(bits)) => u64::from_be_bytes(bits),
+            _ => u64::try_from(form.read(BYTES, input)? >> 64).unwrap_or(0),
+        };
         if let Some(word) = self.0.get_mut(word) {
-            *word = u64::try_from(bits >> 64).unwrap_or(0);
+            *word = bits;
         }
         Ok(form.wire_length(BYTES))
     }
@@ -143,6 +145,7 @@ impl Bitmap {
 
 /// Field numbers in ascending order; costs by fields named, not by 64.
 pub(crate) struct FieldNumbers {
+    /// The first field at the bottom, where the next one is found and taken off in two instructions.
     bits: u64,
     base: u8,
 }
@@ -150,13 +153,14 @@ pub(crate) struct FieldNumbers {
 impl Iterator for FieldNumbers {
     type Item = u8;
 
+    #[inline]
     fn next(&mut self) -> Option<u8> {
         if self.bits == 0 {
             return None;
         }
-        let zeros = self.bits.leading_zeros();
-        self.bits &= !(ANNOUNCES >> zeros);
-        u8::try_from(zeros + 1).ok().map(|number| self.base + number)
+        let at = u8::try_from(self.bits.trailing_zeros()).unwrap_or(0);
+        self.bits &= self.bits - 1;
+        Some(self.base + at)
     }
 }
 

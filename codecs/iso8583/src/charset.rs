@@ -5,6 +5,7 @@ use crate::ebcdic::{CodePage, through};
 use crate::error::{Fault, Got, Kind, Wanted};
 use crate::field::{Charset, Side};
 use crate::swar;
+use zeroize::Zeroize;
 
 /// Bytes that `units` of content take on the wire.
 pub(crate) fn wire_length(charset: Charset, units: usize) -> usize {
@@ -66,7 +67,16 @@ pub(crate) fn unpack(charset: Charset, content: Content, units: usize, wire: &[u
     Ok(())
 }
 
+/// A blank as a charset of text writes it.
+pub(crate) fn blank(charset: Charset) -> u8 {
+    match charset {
+        Charset::Ebcdic(page) => through(page.writing(), b' '),
+        _ => b' ',
+    }
+}
+
 /// Content, already checked, to the wire.
+#[inline]
 pub(crate) fn pack(charset: Charset, content: &[u8], out: &mut Vec<u8>) {
     match charset {
         Charset::Ascii | Charset::Binary => out.extend_from_slice(content),
@@ -85,10 +95,26 @@ pub(crate) fn pack(charset: Charset, content: &[u8], out: &mut Vec<u8>) {
 
 /// Upper-case hexadecimal.
 pub(crate) fn hex_into(bytes: &[u8], ebcdic: bool, out: &mut Vec<u8>) {
-    let (zero, a) = if ebcdic { (0xF0, 0xC1 - 10) } else { (b'0', b'A' - 10) };
-    let digit = |nibble: u8| if nibble < 10 { zero + nibble } else { a + nibble };
+    if !ebcdic {
+        return hex_plainly(bytes, out);
+    }
+    let digit = |nibble: u8| if nibble < 10 { 0xF0 + nibble } else { 0xC1 - 10 + nibble };
     for (pair, byte) in pairs(bytes.len(), out).iter_mut().zip(bytes) {
         *pair = [digit(byte >> 4), digit(byte & 0x0F)];
+    }
+}
+
+/// Upper-case hexadecimal in ASCII, four bytes at a time.
+#[inline]
+fn hex_plainly(bytes: &[u8], out: &mut Vec<u8>) {
+    let (blocks, rest) = bytes.as_chunks::<4>();
+    blocks.iter().for_each(|block| out.extend_from_slice(&swar::hex_of_four(*block)));
+    if !rest.is_empty() {
+        let mut last = [0; 4];
+        last.iter_mut().zip(rest).for_each(|(room, byte)| *room = *byte);
+        let end = out.len() + rest.len() * 2;
+        out.extend_from_slice(&swar::hex_of_four(last));
+        out.truncate(end);
     }
 }
 
@@ -115,20 +141,11 @@ pub(crate) const fn hex_value(byte: u8, ebcdic: bool) -> Option<u8> {
 
 /// Hexadecimal text of either case, an even number of characters.
 pub(crate) fn unhex(text: &[u8], ebcdic: bool, kind: Kind, out: &mut Vec<u8>) -> Result<(), Fault> {
-    // All of it without a branch per byte first; only a bad one is searched.
-    let table = if ebcdic { &HEX_EBCDIC } else { &HEX_ASCII };
-    let (digits, odd) = text.as_chunks::<2>();
     let start = out.len();
-    let mut all = 0;
-    out.extend(digits.iter().map(|[high, low]| {
-        let (high, low) = (through(table, *high), through(table, *low));
-        all |= high | low;
-        high << 4 | low & 0x0F
-    }));
-    if all <= 0x0F && odd.is_empty() {
+    if !ebcdic && unhex_plainly(text, out) {
         return Ok(());
     }
-    out.truncate(start);
+    give_up(start, out);
     for (place, pair) in text.chunks(2).enumerate() {
         let mut value = 0;
         for (half, byte) in pair.iter().enumerate() {
@@ -144,22 +161,57 @@ pub(crate) fn unhex(text: &[u8], ebcdic: bool, kind: Kind, out: &mut Vec<u8>) ->
     Ok(())
 }
 
-const HEX_ASCII: [u8; 256] = hex_table(false);
-const HEX_EBCDIC: [u8; 256] = hex_table(true);
+/// Takes off again, wiped, what was written in vain.
+fn give_up(start: usize, out: &mut Vec<u8>) {
+    out.get_mut(start..).unwrap_or_default().zeroize();
+    out.truncate(start);
+}
 
-/// The values of hexadecimal digits; 0xFF for what is none.
-const fn hex_table(ebcdic: bool) -> [u8; 256] {
-    let mut table = [0xFF; 256];
-    let mut byte: u8 = 0;
-    loop {
-        if let Some(value) = hex_value(byte, ebcdic) {
-            table[byte as usize] = value;
-        }
-        if byte == u8::MAX {
-            return table;
-        }
-        byte += 1;
+/// As [`unhex`] of ASCII, all of it without a branch per byte. Whether it was right; where not, what was
+/// written is to be taken off.
+#[inline]
+pub(crate) fn unhex_plainly(text: &[u8], out: &mut Vec<u8>) -> bool {
+    let (blocks, rest) = text.as_chunks::<HEX_BLOCK>();
+    let mut right = rest.len().is_multiple_of(2);
+    for block in blocks {
+        let (bytes, all) = unhex_block::<HEX_BLOCK, { HEX_BLOCK / 2 }>(block);
+        out.extend_from_slice(&bytes);
+        right &= all;
     }
+    let mut last = [b'0'; HEX_BLOCK];
+    last.iter_mut().zip(rest).for_each(|(room, byte)| *room = *byte);
+    let (bytes, all) = unhex_block::<HEX_BLOCK, { HEX_BLOCK / 2 }>(&last);
+    out.extend_from_slice(bytes.get(..rest.len() / 2).unwrap_or_default());
+    right & all
+}
+
+/// The bytes of sixteen hexadecimal characters; `None` where one is no digit.
+#[inline]
+pub(crate) fn unhex_sixteen(text: &[u8; 16]) -> Option<[u8; 8]> {
+    let (bytes, right) = unhex_block(text);
+    right.then_some(bytes)
+}
+
+const HEX_BLOCK: usize = 32;
+
+/// The bytes of hexadecimal characters, and whether all of them are digits. The compiler makes vectors of
+/// both loops.
+#[inline(always)]
+fn unhex_block<const CHARACTERS: usize, const BYTES: usize>(text: &[u8; CHARACTERS]) -> ([u8; BYTES], bool) {
+    let mut values = [0; CHARACTERS];
+    let mut wrong = 0;
+    for (value, byte) in values.iter_mut().zip(text) {
+        let (digit, letter) = (byte.wrapping_sub(b'0'), (byte | 0x20).wrapping_sub(b'a'));
+        // Exactly one of the two is in its range where this is a digit.
+        let (is_digit, is_letter) = (u8::from(digit < 10), u8::from(letter < 6));
+        *value = (byte & 0x0F) + 9 * is_letter;
+        wrong |= 1 ^ (is_digit | is_letter);
+    }
+    let mut bytes = [0; BYTES];
+    for (byte, [high, low]) in bytes.iter_mut().zip(values.as_chunks::<2>().0) {
+        *byte = high << 4 | low;
+    }
+    (bytes, wrong == 0)
 }
 
 /// The digit of a half-byte. The track separator stands as D and is `=` in the content (ISO/IEC 7813).
@@ -173,12 +225,11 @@ fn digit_of(nibble: u8, content: Content) -> Option<u8> {
 }
 
 fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-    if units.is_multiple_of(2) && swar::all_packed_digits(wire) {
-        for (pair, byte) in pairs(wire.len(), out).iter_mut().zip(wire) {
-            *pair = [b'0' + (byte >> 4), b'0' + (byte & 0x0F)];
-        }
+    let start = out.len();
+    if content.is_numeric() && unpack_plainly(side, fill, units, wire, out) {
         return Ok(());
     }
+    give_up(start, out);
     let nibbles = wire.iter().enumerate().flat_map(|(at, byte)| [(at, byte >> 4), (at, byte & 0x0F)]);
     let odd = units % 2 == 1;
     let first = usize::from(odd && side == Side::Left);
@@ -194,6 +245,54 @@ fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8],
     Ok(())
 }
 
+/// Bytes that unpacking may write behind the content and take off again: zeros.
+pub(crate) const OVERSHOOT: usize = 8;
+
+/// As unpacking of numbers, all of it without a branch per byte. Whether it was right; where not, what was
+/// written is to be taken off.
+#[inline(always)]
+pub(crate) fn unpack_plainly(side: Side, fill: u8, units: usize, wire: &[u8], out: &mut Vec<u8>) -> bool {
+    if units.is_multiple_of(2) {
+        return unpack_digits(wire, out);
+    }
+    match (side, wire) {
+        (Side::Left, [first, pairs @ ..]) if *first >> 4 == fill && *first & 0x0F <= 9 => {
+            out.push(b'0' + (*first & 0x0F));
+            unpack_digits(pairs, out)
+        }
+        (Side::Right, [pairs @ .., last]) if *last & 0x0F == fill && *last >> 4 <= 9 => {
+            let right = unpack_digits(pairs, out);
+            out.push(b'0' + (*last >> 4));
+            right
+        }
+        _ => false,
+    }
+}
+
+/// Two digits a byte as ASCII; whether all of them are digits.
+#[inline(always)]
+fn unpack_digits(packed: &[u8], out: &mut Vec<u8>) -> bool {
+    let (blocks, rest) = packed.as_chunks::<4>();
+    let mut right = true;
+    for block in blocks {
+        let (digits, all) = swar::unpack_eight(*block);
+        out.extend_from_slice(&digits);
+        right &= all;
+    }
+    let last = match rest {
+        [a] => [*a, 0, 0, 0],
+        [a, b] => [*a, *b, 0, 0],
+        [a, b, c] => [*a, *b, *c, 0],
+        _ => return right,
+    };
+    // Written whole and cut: a write of a length that the compiler knows is one instruction.
+    let end = out.len() + rest.len() * 2;
+    let (digits, all) = swar::unpack_eight(last);
+    out.extend_from_slice(&digits);
+    out.truncate(end);
+    right & all
+}
+
 fn pack_bcd(side: Side, fill: u8, content: &[u8], out: &mut Vec<u8>) {
     // Of checked content: digits and `=` (0x3D) have their half-byte below, letters count on from 9.
     let nibble = |byte: u8| ((byte & 0x0F) + 9 * (byte >> 6)) & 0x0F;
@@ -205,7 +304,16 @@ fn pack_bcd(side: Side, fill: u8, content: &[u8], out: &mut Vec<u8>) {
     if let (Some(byte), Side::Left) = (lone, side) {
         out.push(fill << 4 | nibble(byte));
     }
-    out.extend(pairs.as_chunks::<2>().0.iter().map(|[high, low]| nibble(*high) << 4 | nibble(*low)));
+    let (blocks, rest) = pairs.as_chunks::<8>();
+    blocks.iter().for_each(|block| out.extend_from_slice(&swar::pack_eight(*block)));
+    if !rest.is_empty() {
+        let mut last = [b'0'; 8];
+        last.iter_mut().zip(rest).for_each(|(room, byte)| *room = *byte);
+        // Written whole and cut: a write of a length that the compiler knows is one instruction.
+        let end = out.len() + rest.len() / 2;
+        out.extend_from_slice(&swar::pack_eight(last));
+        out.truncate(end);
+    }
     if let (Some(byte), Side::Right) = (lone, side) {
         out.push(nibble(byte) << 4 | fill);
     }

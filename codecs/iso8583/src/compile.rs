@@ -4,6 +4,7 @@ use crate::class::Content;
 use crate::error::SpecError;
 use crate::field::{Charset, Counts, Field, Length, Pad, Prefix, PrefixForm, Sensitivity, Side};
 use crate::path::{DEEPEST_PATH, Label};
+use crate::plan::Plan;
 use crate::row::{CharsetName, Defaults, Entry, PadName, Row, Sources};
 use crate::shape::Shape;
 use crate::{CodePage, prefix};
@@ -52,6 +53,7 @@ pub(crate) fn field(context: &Context<'_>, entry: &Entry, seat: &Seat<'_>) -> Re
     let refuse = |reason: String| context.sources.error(entry.at, seat.path.clone(), reason);
     let mut field = plain(context, &entry.row, seat).map_err(refuse)?;
     field.shape = crate::nested::shape(context, entry, seat, &field)?;
+    field.plan = Plan::of(&field);
     Ok(field)
 }
 
@@ -98,6 +100,7 @@ fn plain(context: &Context<'_>, row: &Row, seat: &Seat<'_>) -> Result<Field, Str
         durable: row.durable.unwrap_or(seat.parent.is_none_or(Field::is_durable)),
         pass: row.pass.unwrap_or(false),
         shape: Shape::Plain,
+        plan: None,
         name: row.name.clone().ok_or("`name` is missing")?,
     };
     // ISO 9797-1 lets a MAC be cut short on the right; the CMF has 4 bytes of it.

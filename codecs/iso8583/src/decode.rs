@@ -2,14 +2,16 @@
 
 use bytes::Bytes;
 
-use crate::charset;
+use crate::class::Content;
 use crate::ebcdic::through;
 use crate::error::{DecodeError, Fault, Got, Kind, Note, Place, Wanted};
-use crate::field::{Charset, Field, Severity};
+use crate::field::{Charset, Field, Pad, Severity};
 use crate::inside::{ahead, check};
-use crate::layout::{Extent, extent};
+use crate::layout::{self, extent};
 use crate::message::{Message, Parts, Slot, Span};
+use crate::plan::{Extent, Form, Plan};
 use crate::spec::Spec;
+use crate::{charset, content};
 
 /// The longest frame that is looked at. Framing caps are far below.
 pub const LONGEST_FRAME: usize = 0x0FFF_FFFF;
@@ -117,7 +119,72 @@ impl Reader<'_> {
     }
 
     /// Reads the field that starts at `at`; returns where the next one starts.
+    #[inline]
     fn field(&mut self, field: &Field, at: usize) -> Result<usize, Faulty> {
+        match self.plainly(field, at) {
+            Some(end) => Ok(end),
+            None => self.carefully(field, at),
+        }
+    }
+
+    /// Reads a field of a usual form in which nothing is wrong. Everything is checked here too, but in words
+    /// and vectors instead of bytes, and without a word about what is wrong: anything else is `None`,
+    /// before it left a trace, and read carefully.
+    #[inline]
+    fn plainly(&mut self, field: &Field, at: usize) -> Option<usize> {
+        let plan = field.plan?;
+        let Extent { units, ahead, width } = plan.extent(self.frame.get(at..)?)?;
+        let from = u32::try_from(at).ok()?;
+        let (start, end) = (from + ahead, from + ahead + width);
+        let (wire, whole) = (Span::of(from, end), Span::of(start, end));
+        let raw = self.frame.get(whole.range())?;
+        let slot = match plan.form {
+            Form::Plain if plan.is_right(raw) => Slot::framed(field.number, whole, wire, false),
+            Form::Text => {
+                let value = Pad::BLANKS.trim(raw);
+                if !plan.is_right(value) {
+                    return None;
+                }
+                let filler = u32::try_from(raw.len() - value.len()).ok()?;
+                Slot::framed(field.number, Span::of(start, end - filler), wire, false)
+            }
+            Form::Packed { .. } | Form::Hex { .. } => {
+                let content = self.converted_plainly(plan, units, raw, at)?;
+                Slot::converted(field.number, content, wire, false)
+            }
+            Form::Plain => return None,
+        };
+        self.parts.slots.push(slot);
+        Some(wire.range().end)
+    }
+
+    /// Converts a sound field that starts at `at` into the side buffer: where its content stands there.
+    #[inline(always)]
+    fn converted_plainly(&mut self, plan: Plan, units: u32, raw: &[u8], at: usize) -> Option<Span> {
+        // All fields that follow together take at most two units a byte, so one buffer does for all.
+        let (units, expected) = (usize::try_from(units).ok()?, (self.frame.len() - at) * 2);
+        let side = self.parts.side.room(units + charset::OVERSHOOT, expected);
+        let from = side.len();
+        let right = match plan.form {
+            Form::Packed { side: filled, fill } => {
+                charset::unpack_plainly(filled, fill, units, raw, side)
+                    && (plan.content == Content::N
+                        || content::is_plainly_a_date(plan.content, side.get(from..).unwrap_or_default()))
+            }
+            _ => charset::unhex_plainly(raw, side) && plan.is_right(side.get(from..).unwrap_or_default()),
+        };
+        let content = Span::new(from, side.len());
+        if !right {
+            self.parts.side.cut(from);
+            return None;
+        }
+        Some(content)
+    }
+
+    /// Reads a field of any form, right or wrong.
+    #[cold]
+    #[inline(never)]
+    fn carefully(&mut self, field: &Field, at: usize) -> Result<usize, Faulty> {
         let extent = extent(field, self.frame, at).map_err(|fault| (Place::Field(field.number), fault))?;
         let end = extent.end;
         let checked =
@@ -129,8 +196,8 @@ impl Reader<'_> {
     }
 
     /// A field that stands on the wire as it is in memory.
-    fn plain(&mut self, field: &Field, at: usize, extent: Extent) -> Result<(), Fault> {
-        let Extent { start, end, .. } = extent;
+    fn plain(&mut self, field: &Field, at: usize, extent: layout::Extent) -> Result<(), Fault> {
+        let layout::Extent { start, end, .. } = extent;
         let raw = self.frame.get(start..end).unwrap_or_default();
         let value = field.pad.trim(raw);
         let from = start + ahead(field.pad, raw, value);
@@ -142,8 +209,8 @@ impl Reader<'_> {
     }
 
     /// A field whose wire form must be turned into content. A wrong wire form is never let through.
-    fn converted(&mut self, field: &Field, at: usize, extent: Extent) -> Result<(), Fault> {
-        let Extent { units, start, end } = extent;
+    fn converted(&mut self, field: &Field, at: usize, extent: layout::Extent) -> Result<(), Fault> {
+        let layout::Extent { units, start, end } = extent;
         let raw = self.frame.get(start..end).unwrap_or_default();
         // All fields that follow together take at most two units a byte, so one buffer does for all.
         let side = self.parts.side.room(units + 1, (self.frame.len() - start).saturating_mul(2));

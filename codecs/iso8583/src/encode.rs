@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::bitmap::{Bitmap, Third};
 use crate::error::{EncodeError, Fault, Got, Kind, Place, Wanted};
 use crate::field::{Field, Length, Pad, Severity};
-use crate::inside::check;
+use crate::inside::{check, is_plainly_right};
 use crate::message::Message;
 use crate::spec::Spec;
 use crate::{charset, prefix};
@@ -128,7 +128,44 @@ impl Spec {
 }
 
 /// Writes one field or subfield with its prefix, canonical. Faults count in its content.
+#[inline]
 pub(crate) fn write_field(field: &Field, value: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    if write_plainly(field, value, out) { Ok(()) } else { write_carefully(field, value, out) }
+}
+
+/// Writes content of a usual form in which nothing is wrong; anything else is written, or refused,
+/// carefully. See `decode.rs`, where reading does the same.
+#[inline]
+fn write_plainly(field: &Field, value: &[u8], out: &mut Vec<u8>) -> bool {
+    let value = field.pad.trim(value);
+    let max = field.length.max();
+    let missing = max.saturating_sub(value.len());
+    let blanks = match field.length {
+        Length::Fixed(_) if missing == 0 => 0,
+        Length::Fixed(_) if field.pad == Pad::BLANKS => missing,
+        Length::Fixed(_) => return false,
+        Length::Variable { .. } | Length::Enclosed { .. } => 0,
+    };
+    if value.len() > max || !is_plainly_right(field, value) {
+        return false;
+    }
+    if let Length::Variable { prefix, .. } = field.length {
+        if !prefix::is_exact(prefix, max, field.charset, value.len()) {
+            return false;
+        }
+        prefix::write(prefix, field.charset, value.len(), out);
+    }
+    charset::pack(field.charset, value, out);
+    if blanks > 0 {
+        // A blank is a unit of text, and one byte in every charset of text.
+        out.resize(out.len() + blanks, charset::blank(field.charset));
+    }
+    true
+}
+
+#[cold]
+#[inline(never)]
+fn write_carefully(field: &Field, value: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     let value = field.pad.trim(value);
     let wrong = |kind, wanted| Fault::new(kind, 0, wanted, Got::Length(value.len()));
     let max = field.length.max();
@@ -169,19 +206,11 @@ pub(crate) fn write_field(field: &Field, value: &[u8], out: &mut Vec<u8>) -> Res
         Pad::Right(b' ') if blanks > 0 => {
             charset::pack(field.charset, &filled, out);
             let width = charset::wire_length(field.charset, max);
-            let blank = blank(field.charset);
-            out.resize(start + width, blank);
+            out.resize(start + width, charset::blank(field.charset));
         }
         _ => charset::pack(field.charset, &filled, out),
     }
     Ok(())
-}
-
-/// A blank as the charset of text writes it.
-fn blank(text: crate::Charset) -> u8 {
-    let mut out = Vec::with_capacity(1);
-    charset::pack(text, b" ", &mut out);
-    out.first().copied().unwrap_or(b' ')
 }
 
 /// A fault that decoding would let pass may be written, as long as it has a wire form at all.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::class::Content;
 use crate::ebcdic::CodePage;
 use crate::path::Label;
+use crate::plan::Plan;
 use crate::shape::Shape;
 
 /// One data element of a [`crate::Spec`], or a subfield of one, checked and ready to use.
@@ -23,6 +24,8 @@ pub struct Field {
     pub(crate) durable: bool,
     pub(crate) pass: bool,
     pub(crate) shape: Shape,
+    /// Follows from the others.
+    pub(crate) plan: Option<Plan>,
     pub(crate) name: String,
 }
 

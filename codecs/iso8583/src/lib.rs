@@ -47,6 +47,7 @@ mod nested;
 #[cfg(doctest)]
 mod pages;
 mod path;
+mod plan;
 mod prefix;
 mod row;
 mod schema;

@@ -69,6 +69,7 @@ pub(crate) fn shape(context: &Context<'_>, entry: &Entry, seat: &Seat<'_>, paren
                 pad: Pad::None,
                 content: Content::B,
                 shape: Shape::BerTlv,
+                plan: None,
                 mac: false,
                 name: "TLV dataset".to_owned(),
                 ..parent.clone()

@@ -142,7 +142,16 @@ pub(crate) fn is_exact(prefix: Prefix, max: usize, charset: Charset, units: usiz
 pub(crate) fn write(prefix: Prefix, charset: Charset, units: usize, out: &mut Vec<u8>) {
     let said = says(prefix, charset, units);
     let width = wire_length(prefix);
+    let digit = |number: usize| u8::try_from(number % 10).unwrap_or(0);
+    let packed = |number: usize| digit(number / 10) << 4 | digit(number);
     match prefix.form {
+        // What nearly every field has, written at once.
+        PrefixForm::Ascii if width == 2 => out.extend_from_slice(&[b'0' + digit(said / 10), b'0' + digit(said)]),
+        PrefixForm::Ascii if width == 3 => {
+            out.extend_from_slice(&[b'0' + digit(said / 100), b'0' + digit(said / 10), b'0' + digit(said)]);
+        }
+        PrefixForm::Bcd if width == 1 => out.push(packed(said)),
+        PrefixForm::Bcd if width == 2 => out.extend_from_slice(&[packed(said / 100), packed(said)]),
         PrefixForm::Ascii => write_places::<10>(said, width, out, |part| b'0' + part),
         PrefixForm::Ebcdic => write_places::<10>(said, width, out, |part| 0xF0 + part),
         PrefixForm::Bcd => write_places::<100>(said, width, out, |part| ((part / 10) << 4) | (part % 10)),

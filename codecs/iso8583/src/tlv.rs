@@ -143,7 +143,7 @@ impl<'a> Iterator for Tlvs<'a> {
 /// Every object of `bytes` with its depth, from 0, a constructed one before those inside it; ends
 /// after the first error. Offsets count from the start of `bytes`.
 pub fn walk(bytes: &[u8]) -> Walk<'_> {
-    Walk { whole: bytes, at: 0, open: Vec::new() }
+    Walk { whole: bytes, at: 0, open: [0; DEEPEST], depth: 0 }
 }
 
 /// See [`walk`].
@@ -151,30 +151,33 @@ pub fn walk(bytes: &[u8]) -> Walk<'_> {
 pub struct Walk<'a> {
     whole: &'a [u8],
     at: usize,
-    /// Where the constructed objects end that we are in, outermost first; at most [`DEEPEST`].
-    open: Vec<usize>,
+    /// Where the constructed objects end that we are in, outermost first: the first `depth` of them.
+    open: [usize; DEEPEST],
+    depth: usize,
 }
 
 impl<'a> Walk<'a> {
     /// Reads on; an error is made by the caller into the end of the walk.
     fn step(&mut self) -> Result<Option<(usize, Tlv<'a>)>, TlvError> {
         loop {
-            let depth = self.open.len();
-            let end = self.open.last().copied().unwrap_or(self.whole.len());
+            let depth = self.depth;
+            let end = depth.checked_sub(1).and_then(|last| self.open.get(last)).copied().unwrap_or(self.whole.len());
             let Some((object, next)) = next_object(self.whole, self.at, end, Filler::Zeros)? else {
                 self.at = end;
-                match self.open.pop() {
-                    Some(_) => continue,
+                match depth.checked_sub(1) {
+                    Some(outer) => self.depth = outer,
                     None => return Ok(None),
                 }
+                continue;
             };
             self.at = next;
             if object.is_constructed() {
-                if depth == DEEPEST {
+                let Some(open) = self.open.get_mut(depth) else {
                     return Err(TlvError { kind: Kind::TlvTooDeep, offset: object.offset });
-                }
+                };
+                *open = next;
+                self.depth = depth + 1;
                 self.at = object.value_offset;
-                self.open.push(next);
             }
             return Ok(Some((depth, object)));
         }
@@ -188,7 +191,7 @@ impl<'a> Iterator for Walk<'a> {
         let step = self.step();
         if step.is_err() {
             self.at = self.whole.len();
-            self.open.clear();
+            self.depth = 0;
         }
         step.transpose()
     }
@@ -213,7 +216,31 @@ pub fn first_duplicate(bytes: &[u8]) -> Option<Tlv<'_>> {
 /// # Errors
 /// The first faulty part.
 pub fn check(bytes: &[u8]) -> Result<(), TlvError> {
+    if are_plain(bytes) {
+        return Ok(());
+    }
     walk(bytes).try_for_each(|object| object.map(|_| ()))
+}
+
+/// Whether `bytes` are objects as field 55 nearly always has them: none inside another, tags of one or two
+/// bytes, lengths below 128, no filler. `false` says nothing; [`check`] decides.
+#[inline]
+pub(crate) fn are_plain(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let [first, behind @ ..] = rest {
+        let behind_tag = match behind {
+            // A second tag byte with bit 8 goes on.
+            [0..=0x7F, behind @ ..] if first & 0x1F == 0x1F => behind,
+            _ if first & 0x1F == 0x1F => return false,
+            _ => behind,
+        };
+        let [length @ 0..=0x7F, value @ ..] = behind_tag else { return false };
+        if first & 0x20 != 0 || *first == 0 || value.len() < usize::from(*length) {
+            return false;
+        }
+        rest = value.get(usize::from(*length)..).unwrap_or_default();
+    }
+    true
 }
 
 /// Appends one object: the shortest definite length.

@@ -26,6 +26,9 @@ pub enum KitError {
     /// Something that a drill needs did not happen.
     #[error("{0}")]
     Drill(String),
+    /// What a measurement needs is not there.
+    #[error("{0}")]
+    Bench(String),
 }
 
 impl KitError {

@@ -2,6 +2,7 @@
 //! ratio; above 1 is better than what it is held against.
 #![allow(clippy::float_arithmetic, reason = "times and ratios; there is no money here")]
 
+pub mod codec;
 pub mod machine;
 pub mod record;
 pub mod switch;
@@ -33,8 +34,13 @@ impl Figure {
 
     /// A figure of which less is better.
     pub fn less(bench: impl Into<String>, value: f64, unit: &'static str, against: &'static str, against_value: f64) -> Self {
-        Self { bench: bench.into(), value, unit, against, against_value, ratio: rounded(against_value / value) }
+        Self { bench: bench.into(), value, unit, against, against_value, ratio: less(value, against_value) }
     }
+}
+
+/// What is exactly what it is held against, nothing too, is as good.
+fn less(value: f64, against_value: f64) -> f64 {
+    if value == against_value { 1.0 } else { rounded(against_value / value) }
 }
 
 /// Two decimals; a ratio to nothing is 0, which JSON can say.
@@ -51,5 +57,6 @@ mod tests {
         assert!(Figure::more("a/b", 3.0, "1/s", "limit", 2.0).ratio > 1.0);
         assert!(Figure::less("a/b", 2.0, "ms", "limit", 3.0).ratio > 1.0);
         assert!(Figure::less("a/b", 0.0, "ms", "limit", 3.0).ratio < 1.0);
+        assert_eq!(Figure::less("a/b", 0.0, "allocations", "most", 0.0).ratio, 1.0);
     }
 }

@@ -1,10 +1,15 @@
 //! `./dev bench`: measurements, each figure beside its limit or peer from the same run.
-#![forbid(unsafe_code)]
+
+mod allocations;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use system::bench::switch;
+use system::bench::{Figure, codec, switch};
+use testkit::KitError;
+
+#[global_allocator]
+static COUNTED: allocations::Counted = allocations::Counted;
 
 /// Benchmarks. Without a group all of them run.
 #[derive(Parser)]
@@ -18,9 +23,22 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Group {
+    /// The codec on one message in two layouts, beside a hand-written limit, pyiso8583 and a copy.
+    #[command(after_help = "Example: ./dev bench codec --json")]
+    Codec(Codec),
     /// The whole switch under open-loop load, everything on the same cores.
     #[command(after_help = "Example: ./dev bench switch --rates 1000,2000 --seconds 10 --json")]
     Switch(Switch),
+}
+
+#[derive(clap::Args)]
+struct Codec {
+    /// Turns of everybody; the best counts.
+    #[arg(long, default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rounds: u32,
+    /// One JSON object a line and nothing else on standard output.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(clap::Args)]
@@ -43,28 +61,25 @@ struct Switch {
     json: bool,
 }
 
+/// Turns of the codec where all groups run.
+const ROUNDS: u32 = 200;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let chosen = match arguments.group {
-        Some(Group::Switch(chosen)) => chosen,
-        None => arguments.switch,
+    let (json, outcome) = match arguments.group {
+        Some(Group::Codec(chosen)) => (chosen.json, codec(chosen.rounds, chosen.json)),
+        Some(Group::Switch(chosen)) => (chosen.json, switch(chosen)),
+        None => (arguments.switch.json, all(arguments.switch)),
     };
-    let options = switch::Options {
-        rates: chosen.rates,
-        seconds: chosen.seconds,
-        pin_per_mille: chosen.pin_per_mille,
-        shards: chosen.shards,
-    };
-    let tell = |line: &str| if chosen.json { eprintln!("{line}") } else { println!("{line}") };
-    let outcome = match switch::run(&options, tell) {
+    let (figures, objections) = match outcome {
         Ok(outcome) => outcome,
         Err(error) => {
             eprintln!("bench: {error}");
             return ExitCode::from(70);
         }
     };
-    for figure in &outcome.figures {
-        if chosen.json {
+    for figure in &figures {
+        if json {
             println!("{}", serde_json::to_string(figure).unwrap_or_default());
         } else {
             println!(
@@ -73,6 +88,38 @@ fn main() -> ExitCode {
             );
         }
     }
-    outcome.objections.iter().for_each(|objection| eprintln!("bench: {objection}"));
-    if outcome.objections.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    objections.iter().for_each(|objection| eprintln!("bench: {objection}"));
+    if objections.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Figures, and what is wrong with them or short of its goal.
+type Outcome = Result<(Vec<Figure>, Vec<String>), KitError>;
+
+fn all(chosen: Switch) -> Outcome {
+    let (mut figures, mut objections) = codec(ROUNDS, chosen.json)?;
+    let (more, wrong) = switch(chosen)?;
+    figures.extend(more);
+    objections.extend(wrong);
+    Ok((figures, objections))
+}
+
+fn codec(rounds: u32, json: bool) -> Outcome {
+    let outcome = codec::run(rounds, allocations::of_this_thread, |line| tell(json, line))?;
+    Ok((outcome.figures, outcome.objections))
+}
+
+fn switch(chosen: Switch) -> Outcome {
+    let options = switch::Options {
+        rates: chosen.rates,
+        seconds: chosen.seconds,
+        pin_per_mille: chosen.pin_per_mille,
+        shards: chosen.shards,
+    };
+    let outcome = switch::run(&options, |line| tell(chosen.json, line))?;
+    Ok((outcome.figures, outcome.objections))
+}
+
+/// What a person wants to see on the way.
+fn tell(json: bool, line: &str) {
+    if json { eprintln!("{line}") } else { println!("{line}") }
 }
