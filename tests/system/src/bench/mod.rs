@@ -3,6 +3,7 @@
 #![allow(clippy::float_arithmetic, reason = "times and ratios; there is no money here")]
 
 pub mod codec;
+mod dialects;
 pub mod machine;
 pub mod record;
 pub mod switch;

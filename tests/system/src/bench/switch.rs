@@ -18,9 +18,9 @@ use std::time::Duration;
 use serde_json::Value;
 use testkit::{KitError, Laboratory};
 
-use super::Figure;
 use super::machine::{self, Ticks};
 use super::record::{self, Wal, metric};
+use super::{Figure, dialects};
 
 /// Terminals, each on a connection of its own.
 const TERMINALS: usize = 64;
@@ -100,15 +100,7 @@ pub struct Outcome {
 /// When the laboratory cannot be run.
 pub fn run(options: &Options, mut tell: impl FnMut(&str)) -> Result<Outcome, KitError> {
     let mut objections = Vec::new();
-    let mut laboratory = Laboratory::new("bench", |stack| {
-        stack.terminals = TERMINALS;
-        stack.shards = options.shards;
-        stack.short_timers = false;
-        stack.sockets = 2;
-        // The simulators' books are judges of a drill, not part of the switch: here they only cost.
-        stack.sync = false;
-        stack.unsafe_test = false;
-    })?;
+    let mut laboratory = laboratory(options, "bench")?;
     let disk = machine::file_system(laboratory.dir())?;
     let (sync, late_sync) = machine::sync_times(laboratory.dir(), Duration::from_secs(2))?;
     let sync_ms = ms(sync);
@@ -172,15 +164,33 @@ pub fn run(options: &Options, mut tell: impl FnMut(&str)) -> Result<Outcome, Kit
         }
     }
     drop(client);
+    drop(runtime);
     let books = books(&mut laboratory, &levels, &mut objections)?;
+    drop(laboratory);
+    let (dialects, worse) = dialects::run(options, &mut tell)?;
+    objections.extend(worse);
     tell(&format!("load average {} at the end", machine::load_average()));
     let mut figures = books;
     figures.extend(compare(&levels, sync_ms, ms(late_sync)));
+    figures.extend(dialects);
     Ok(Outcome { levels, figures, objections })
 }
 
+/// A laboratory as it is in production, but for the books of the simulators: they are judges of a drill, not
+/// part of the switch, and here only cost.
+pub(super) fn laboratory(options: &Options, name: &str) -> Result<Laboratory, KitError> {
+    Laboratory::new(name, |stack| {
+        stack.terminals = TERMINALS;
+        stack.shards = options.shards;
+        stack.short_timers = false;
+        stack.sockets = 2;
+        stack.sync = false;
+        stack.unsafe_test = false;
+    })
+}
+
 /// Loads with one rate.
-fn level(
+pub(super) fn level(
     laboratory: &mut Laboratory,
     runtime: &tokio::runtime::Runtime,
     client: &tokio_postgres::Client,
