@@ -15,7 +15,7 @@ use payments::{
 use crate::api::{Carried, ConnId, Effect, Note};
 use crate::card::CardCase;
 use crate::engine::{Engine, Out};
-use crate::proof::{Durable, Proof};
+use crate::proof::{Durable, Proof, Stored};
 use crate::tables::Tables;
 use crate::transfer::TransferCase;
 
@@ -353,16 +353,17 @@ impl Engine {
                 None => self.begin(now, id, out),
             };
         };
+        let stored = Stored::claim(&record, self.epoch);
         if record.tombstone {
             // Its reversal came first: the late original must have no effect.
-            return self.end_stored(now, id, &Answer::code(ResponseCode::NO_ACTION), None, out);
+            return self.end_stored(now, id, stored, &Answer::code(ResponseCode::NO_ACTION), None, out);
         }
         if record.body != case.hash {
             return self.refuse_case(now, id, ResponseCode::CONFLICT, "another body under a known claim", out);
         }
         let rrn = record.payment.as_ref().map(|payment| payment.facts.rrn);
         match (record.answer, record.payment.as_ref().map(|payment| payment.standing.state)) {
-            (Some(answer), _) => self.end_stored(now, id, &answer, rrn, out),
+            (Some(answer), _) => self.end_stored(now, id, stored, &answer, rrn, out),
             (None, Some(State::Enquiring | State::Sent)) if matches!(case.body, Body::Transfer(_) | Body::Enquiry { .. }) => {
                 self.end_unclaimed(now, id, &crate::transfer::pending(), out);
             }
@@ -371,12 +372,12 @@ impl Engine {
     }
 
     /// Ends a case with an answer that was read back from the record.
-    pub(crate) fn end_stored(&mut self, now: Now, id: CaseId, answer: &Answer, rrn: Option<Rrn>, out: Out<'_>) {
+    pub(crate) fn end_stored(&mut self, now: Now, id: CaseId, stored: Stored, answer: &Answer, rrn: Option<Rrn>, out: Out<'_>) {
         let Some(case) = self.forget(now, id, out) else { return };
         out.push(Effect::Note(Note::Repeat));
         for asker in std::iter::once(&case.asker).chain(&case.waiters) {
             let response = asker.respond(answer, rrn, self.message_id(), now.wall);
-            self.reply(Proof::Stored(self.epoch), asker.to, response, out);
+            self.reply(Proof::Stored(stored), asker.to, response, out);
         }
     }
 
@@ -423,8 +424,8 @@ impl Engine {
     }
 
     /// The last commit of a case is durable: tell everybody who asked.
-    pub(crate) fn decided(&mut self, now: Now, id: CaseId, durable: Option<Durable>, out: Out<'_>) {
-        let proof = durable.map_or(Proof::Stored(self.epoch), Proof::Durable);
+    pub(crate) fn decided(&mut self, now: Now, id: CaseId, durable: Durable, out: Out<'_>) {
+        let proof = Proof::Durable(durable);
         self.after_decision(now, id, proof, out);
         let Some(case) = self.forget(now, id, out) else { return };
         if let Some(answer) = &case.answer {

@@ -238,7 +238,7 @@ impl Engine {
     fn on_durable(&mut self, now: Now, pending: Pending, durable: Durable, out: Out<'_>) {
         match pending {
             Pending::Accept(case) => self.accepted(now, case, durable, out),
-            Pending::Outcome(case) => self.decided(now, case, Some(durable), out),
+            Pending::Outcome(case) => self.decided(now, case, durable, out),
             Pending::Change(payment) => self.changed(now, payment, durable, out),
             Pending::DayOpened(date) => self.day_opened(now, date, out),
             Pending::DayClosed(date) => out.push(Effect::Note(Note::DayClosed(date))),

@@ -14,7 +14,7 @@ use crate::cases::{Asker, CaseId};
 use crate::engine::{Engine, Leg, Out, Pending, Timer};
 use crate::links::{Class, Waiting, class_of};
 use crate::outcome::differs;
-use crate::proof::{Durable, Proof};
+use crate::proof::{Durable, Proof, Stored};
 use crate::tables::RepeatTransmission;
 
 /// A stored payment that something is being done to, or that owes a message: the one place that knows
@@ -188,6 +188,7 @@ impl Engine {
     /// An owed message of an earlier process. It may have been sent, so it goes out as a repeat.
     pub(crate) fn resume_lane(&mut self, now: Now, lane: OpenLane) {
         let payment = lane.item.payment;
+        let stored = Stored::lane(&lane, self.epoch);
         let release = self.patience(now, &lane.item);
         let disowned_from = self.disowned_from(now, &lane.item.link);
         let known = self.active.entry(payment).or_insert_with(|| Active::new(lane.payment));
@@ -198,7 +199,7 @@ impl Engine {
             known.disowned_from = disowned_from;
             self.transfers.insert(TransferOut::message_id_of(payment), payment);
         }
-        self.owe(now, lane.item, Proof::Stored(self.epoch), release, 1);
+        self.owe(now, lane.item, Proof::Stored(stored), release, 1);
     }
 
     /// A link is ready: what was due meanwhile goes out.
@@ -413,7 +414,7 @@ impl Engine {
                         link.hand_over(stan);
                     }
                 }
-                self.decided(now, case, Some(durable), out);
+                self.decided(now, case, durable, out);
             }
             What::Recovered(item) => {
                 let release = self.patience(now, &item);

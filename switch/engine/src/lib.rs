@@ -34,5 +34,5 @@ pub use api::{
     Secrets, Sent, StanBlock, StoreEvent, UnsealReason,
 };
 pub use engine::Engine;
-pub use proof::{Durable, Proof};
+pub use proof::{Durable, Proof, Stored};
 pub use tables::Tables;

@@ -1,6 +1,6 @@
 //! Why a message may leave.
 
-use ledger::{Committed, Epoch, Seq};
+use ledger::{ClaimRecord, Committed, Epoch, OpenLane, Seq};
 use payments::ResponseCode;
 use payments::outgoing::{Outgoing, Response};
 use payments::request::CardKind;
@@ -29,13 +29,37 @@ impl Durable {
     }
 }
 
+/// Something was read back from the record under the current epoch. Its field is private: it is minted from
+/// what a lookup or the snapshot gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    epoch: Epoch,
+}
+
+impl Stored {
+    /// A claim that was taken: whoever asks again is told what it says.
+    pub(crate) fn claim(_read: &ClaimRecord, epoch: Epoch) -> Self {
+        Self { epoch }
+    }
+
+    /// A message that an earlier process owed.
+    pub(crate) fn lane(_read: &OpenLane, epoch: Epoch) -> Self {
+        Self { epoch }
+    }
+
+    /// Under which epoch.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+}
+
 /// Why a message may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
     /// What it rests on is durable.
     Durable(Durable),
-    /// It was read back from the record under the current epoch: a stored answer, an owed message.
-    Stored(Epoch),
+    /// It was read back from the record: a stored answer, an owed message.
+    Stored(Stored),
     /// It moves no money: the list stands in this module.
     Unclaimed(Unclaimed),
 }

@@ -14,7 +14,7 @@ use crate::api::{ConnId, Effect, Note, Secrets, Sent};
 use crate::cases::{Arrival, Asker, Body, Case, CaseId, Echo, Envelope, Stage};
 use crate::engine::{Engine, Leg, Out, Pending, Timer};
 use crate::lanes::{Active, What};
-use crate::proof::{Durable, Proof};
+use crate::proof::{Durable, Proof, Stored};
 
 /// The body of a credit transfer case.
 #[derive(Debug)]
@@ -334,14 +334,15 @@ impl Engine {
 
     /// What the record says about the transfer that was asked about.
     pub(crate) fn answer_enquiry(&mut self, now: Now, id: CaseId, found: Option<Box<ledger::ClaimRecord>>, out: Out<'_>) {
-        match found {
+        let Some(record) = found else { return self.forbid_late_transfer(now, id, out) };
+        let stored = Stored::claim(&record, self.epoch);
+        if record.tombstone {
             // Whoever asked first was promised that it will never be executed.
-            Some(record) if record.tombstone => self.end_stored(now, id, &rejected(ResponseCode::NOT_FOUND, "NOOR"), None, out),
-            Some(record) => match record.answer {
-                Some(answer) => self.end_stored(now, id, &answer, None, out),
-                None => self.end_unclaimed(now, id, &pending(), out),
-            },
-            None => self.forbid_late_transfer(now, id, out),
+            return self.end_stored(now, id, stored, &rejected(ResponseCode::NOT_FOUND, "NOOR"), None, out);
+        }
+        match record.answer {
+            Some(answer) => self.end_stored(now, id, stored, &answer, None, out),
+            None => self.end_unclaimed(now, id, &pending(), out),
         }
     }
 

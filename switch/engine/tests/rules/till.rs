@@ -143,7 +143,7 @@ impl Till {
             Proof::Durable(durable) => {
                 assert!(self.durable.contains(&(durable.at(), durable.epoch())), "left before its commit: {what:?}");
             }
-            Proof::Stored(epoch) => assert_eq!(*epoch, self.opened, "read under another epoch: {what:?}"),
+            Proof::Stored(stored) => assert_eq!(stored.epoch(), self.opened, "read under another epoch: {what:?}"),
             Proof::Unclaimed(_) => assert!(harmless, "left without a trace: {what:?}"),
         }
     }

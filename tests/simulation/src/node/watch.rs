@@ -31,7 +31,7 @@ impl World {
         let Some(node) = self.nodes.get(n) else { return false };
         let fine = match proof {
             Proof::Durable(durable) => node.durable.get(&durable.at().0) == Some(&durable.epoch().0),
-            Proof::Stored(epoch) => *epoch == node.opened,
+            Proof::Stored(stored) => stored.epoch() == node.opened,
             Proof::Unclaimed(_) => true,
         };
         if !fine {
