@@ -73,3 +73,60 @@ pub(super) fn check(steps: &mut Steps, dialects: &Dialects, books: &[(&str, &Ter
 fn name(terminal: &str, network: &str) -> String {
     format!("{terminal} to {network}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::three_books::terminals::Seen;
+
+    /// A book with an approval on this network, which was taken back or not.
+    fn book(network: &str, standing: Standing) -> TerminalsBook {
+        let mut book = TerminalsBook::default();
+        book.transactions.push(Seen {
+            terminal: "TERM0001".to_owned(),
+            rrn: String::new(),
+            kind: "purchase".to_owned(),
+            network: network.to_owned(),
+            currency: Some(978),
+            asked: 100,
+            approved: Some(100),
+            standing: Some(standing),
+            stands: 0,
+            code: "00".to_owned(),
+        });
+        book
+    }
+
+    fn failed(books: &[(&str, &TerminalsBook)]) -> Vec<String> {
+        let named = |pairs: [(&str, &str); 2]| pairs.map(|(name, protocol)| (name.to_owned(), protocol.to_owned())).into();
+        let dialects = Dialects {
+            listeners: named([("pos", "iso87-ascii"), ("party", "iso20022")]),
+            links: named([("dual", "iso87-ascii"), ("single", "iso87-binary")]),
+        };
+        let mut steps = Steps::new(true);
+        check(&mut steps, &dialects, books);
+        steps.outcome().0.to_vec()
+    }
+
+    #[test]
+    fn a_pair_that_carried_nothing_or_took_nothing_back_fails() {
+        let [dual, single] = ["dual", "single"].map(|network| book(network, Standing::Reversed));
+        assert_eq!(failed(&[("pos", &dual), ("pos", &single)]), Vec::<String>::new());
+        assert_eq!(failed(&[("pos", &dual)]), ["iso87-ascii to iso87-binary: 0 payments, 0 approved, 0 taken back"]);
+        let stays = book("single", Standing::Approved);
+        let wanted = ["iso87-ascii to iso87-binary: 1 payments, 1 approved, 0 taken back"];
+        assert_eq!(failed(&[("pos", &dual), ("pos", &stays)]), wanted);
+    }
+
+    #[test]
+    fn dialects_are_those_of_the_configuration() {
+        let dir = std::env::temp_dir().join(format!("switchyard-pairs-{}", std::process::id()));
+        let plan = crate::skeleton::Plan { pos_binary: Some("127.0.0.1:0".to_owned()), ..Default::default() };
+        crate::skeleton::write(&dir, &plan).unwrap();
+        let read = Dialects::read(&dir.join("switchyard.toml")).unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+        let words = |names: &BTreeMap<String, String>| names.values().cloned().collect::<Vec<_>>();
+        assert_eq!(words(&read.listeners), ["iso20022", "iso87-ascii", "iso87-binary"]);
+        assert_eq!(words(&read.links), ["iso20022", "iso87-ascii", "iso87-ascii"]);
+    }
+}
