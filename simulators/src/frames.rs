@@ -1,5 +1,6 @@
 //! Framing of card links: a 2-byte big-endian length that does not count itself, then the message.
-//! Length 0 is a keep-alive. Nothing is allocated for a length before its bytes are there.
+//! Length 0 is a keep-alive. Nothing is allocated for a length before its bytes are there. Behind a
+//! network access controller a TPDU stands before each message, counted by the length.
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -42,9 +43,46 @@ pub fn put(out: &mut Vec<u8>, message: &[u8]) -> bool {
     }
 }
 
+/// What stands before each message of a terminal behind a network access controller: `60`, then
+/// destination and source in 2 bytes each. An answer comes with the two turned round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tpdu([u8; 5]);
+
+impl Tpdu {
+    /// Of messages that the line of this number sends to the host, whose address is 0001.
+    pub fn of_line(number: u16) -> Self {
+        let [high, low] = number.to_be_bytes();
+        Self([0x60, 0x00, 0x01, high, low])
+    }
+
+    /// The message with this before it.
+    pub fn before(self, message: &[u8]) -> Vec<u8> {
+        [&self.0, message].concat()
+    }
+
+    /// The answer behind a TPDU that is this one turned round. `None` where it is addressed to somebody
+    /// else, or to nobody.
+    pub fn behind(self, mut frame: Bytes) -> Option<Bytes> {
+        let [id, to_high, to_low, from_high, from_low] = self.0;
+        let wanted = [id, from_high, from_low, to_high, to_low];
+        frame.starts_with(&wanted).then(|| frame.split_off(wanted.len()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_is_ours_only_with_our_address_turned_round() {
+        let line = Tpdu::of_line(0x0203);
+        assert_eq!(line.before(b"ask"), b"\x60\x00\x01\x02\x03ask");
+        let behind = |frame: &'static [u8]| line.behind(Bytes::from_static(frame));
+        assert_eq!(behind(b"\x60\x02\x03\x00\x01said").as_deref(), Some(&b"said"[..]));
+        for other in [&b"\x60\x00\x01\x02\x03said"[..], b"\x60\x02\x04\x00\x01said", b"\x60\x02\x03", b"said"] {
+            assert_eq!(behind(other), None);
+        }
+    }
 
     #[test]
     fn messages_come_out_whole_whatever_pieces_they_arrive_in() {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use crypto::TdesKey;
 use crypto::mac::{Padding, retail_mac};
-use iso8583::{DecodeError, Message, Spec};
+use iso8583::{Charset, DecodeError, Message, Spec};
 use payments::Text;
 
 use crate::Error;
@@ -64,22 +64,44 @@ pub const ECHOED: [u8; 11] = [
     de::CURRENCY,
 ];
 
-/// Characters of a MAC on the wire: 8 bytes in hexadecimal.
-const MAC_CHARS: usize = 16;
+/// How the 8 bytes of a MAC stand at the end of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MacForm {
+    /// 16 upper-case hexadecimal characters.
+    Hexadecimal,
+    /// As they are.
+    Raw,
+}
+
+impl MacForm {
+    /// Bytes that it takes on the wire.
+    fn length(self) -> usize {
+        match self {
+            Self::Hexadecimal => 16,
+            Self::Raw => 8,
+        }
+    }
+}
 
 /// The dialect of a link: how its bytes are laid out.
 #[derive(Clone)]
 pub struct Wire {
     spec: std::sync::Arc<Spec>,
+    mac: MacForm,
 }
 
 impl Wire {
-    /// A dialect that the codec ships. The MAC functions here are those of the ASCII dialects.
+    /// A dialect that the codec ships and whose MAC is hexadecimal characters or raw bytes:
+    /// `iso87-ascii`, `iso87-binary`.
     pub fn shipped(name: &str) -> Result<Self, Error> {
-        match Spec::shipped(name) {
-            Some(spec) => Ok(Self { spec }),
-            None => Err(Error::Dialect { name: name.to_owned() }),
-        }
+        let unknown = || Error::Dialect { name: name.to_owned() };
+        let spec = Spec::shipped(name).ok_or_else(unknown)?;
+        let mac = match spec.field(de::MAC).map(iso8583::Field::charset) {
+            Some(Charset::HexAscii) => MacForm::Hexadecimal,
+            Some(Charset::Binary) => MacForm::Raw,
+            _ => return Err(unknown()),
+        };
+        Ok(Self { spec, mac })
     }
 
     /// Bytes to message.
@@ -100,20 +122,28 @@ impl Wire {
         let second = message.fields().any(|(number, _)| number > 64);
         message.set(if second { de::MAC_SECOND } else { de::MAC }, [0; 8]);
         let mut raw = self.encode(message)?;
-        let covered = raw.len().saturating_sub(MAC_CHARS);
-        let mac = hex::encode_upper(retail_mac(key, raw.get(..covered).unwrap_or_default(), Padding::Zeros));
-        raw.truncate(covered);
-        raw.extend_from_slice(mac.as_bytes());
+        raw.truncate(raw.len().saturating_sub(self.mac.length()));
+        let mac = retail_mac(key, &raw, Padding::Zeros);
+        match self.mac {
+            MacForm::Hexadecimal => raw.extend_from_slice(hex::encode_upper(mac).as_bytes()),
+            MacForm::Raw => raw.extend_from_slice(&mac),
+        }
         Ok(raw)
     }
-}
 
-/// Whether a decoded message carries the right MAC. A message without one does not.
-pub fn mac_verifies(message: &Message, key: &TdesKey) -> bool {
-    let Some(carried) = message.get(de::MAC_SECOND).or_else(|| message.get(de::MAC)) else { return false };
-    let frame = message.frame();
-    let covered = frame.get(..frame.len().saturating_sub(MAC_CHARS)).unwrap_or_default();
-    crypto::same(&retail_mac(key, covered, Padding::Zeros), carried)
+    /// Whether a message decoded by this dialect carries the right MAC. A message without one does not.
+    pub fn mac_verifies(&self, message: &Message, key: &TdesKey) -> bool {
+        let Some(carried) = message.get(de::MAC_SECOND).or_else(|| message.get(de::MAC)) else { return false };
+        let frame = message.frame();
+        let covered = frame.get(..frame.len().saturating_sub(self.mac.length())).unwrap_or_default();
+        crypto::same(&retail_mac(key, covered, Padding::Zeros), carried)
+    }
+
+    /// Makes an encoded message one that nobody can read: nothing behind its MTI is a bitmap or field.
+    pub fn garble(&self, raw: &mut [u8]) {
+        let mti = if self.spec.mti_charset() == Charset::Ascii { 4 } else { 2 };
+        raw.iter_mut().skip(mti).for_each(|byte| *byte = 0xFF);
+    }
 }
 
 /// The MTI of the answer to a request or repeat: `0201` is answered by `0210`. `None` for what is no
@@ -216,23 +246,51 @@ mod tests {
         assert_eq!(OriginalData::parse(b"0200"), None);
     }
 
+    const FORMS: [&str; 2] = ["iso87-ascii", "iso87-binary"];
+
     #[test]
-    fn a_mac_verifies_until_one_byte_changes() {
-        let wire = Wire::shipped("iso87-ascii").unwrap();
+    fn a_mac_verifies_until_one_bit_changes() {
         let key = TdesKey::unchecked(&[0x31; 16]).unwrap();
-        for second in [false, true] {
+        for (wire, second) in FORMS.iter().flat_map(|name| [false, true].map(|second| (Wire::shipped(name).unwrap(), second))) {
             let mut message = message();
             if second {
                 message.set(de::FUNCTION, "301");
             }
             let raw = wire.encode_with_mac(&mut message, &key).unwrap();
-            assert!(mac_verifies(&wire.decode(raw.clone().into()).unwrap(), &key));
-            let mut changed = raw;
-            let at = changed.len() - 20;
-            changed[at] = if changed[at] == b'1' { b'2' } else { b'1' };
-            assert!(!wire.decode(changed.into()).is_ok_and(|message| mac_verifies(&message, &key)));
+            assert!(wire.mac_verifies(&wire.decode(raw.clone().into()).unwrap(), &key));
+            for at in 0..raw.len() {
+                let mut changed = raw.clone();
+                changed[at] ^= 1;
+                assert!(!wire.decode(changed.into()).is_ok_and(|message| wire.mac_verifies(&message, &key)), "byte {at}");
+            }
+            assert!(!wire.mac_verifies(&message, &key), "it was never on a wire");
         }
-        assert!(!mac_verifies(&message(), &key));
+    }
+
+    /// Byte for byte as `docs/wire.md` says; the MAC of "Now is the time for all " is that of ISO/IEC
+    /// 9797-1:2011 annex B, so key and algorithm are not in question here, only where its bytes stand.
+    #[test]
+    fn the_mac_is_hexadecimal_characters_or_raw_bytes_at_the_end() {
+        let key = TdesKey::unchecked(&hex::decode("0123456789ABCDEFFEDCBA9876543210").unwrap()).unwrap();
+        let [ascii, binary] = FORMS.map(|name| Wire::shipped(name).unwrap().encode_with_mac(&mut message(), &key).unwrap());
+        let mac = |covered: &[u8]| retail_mac(&key, covered, Padding::Zeros);
+        assert_eq!(mac(b"Now is the time for all ").to_vec(), hex::decode("A1C72E74EA3FA9B6").unwrap());
+        let (covered, carried) = ascii.split_at(ascii.len() - 16);
+        assert_eq!(covered, b"0200022000010000000111211011120000420512345");
+        assert_eq!(carried, hex::encode_upper(mac(covered)).as_bytes());
+        let (covered, carried) = binary.split_at(binary.len() - 8);
+        assert_eq!(hex::encode_upper(covered), "02000220000100000001112110111200004205123450");
+        assert_eq!(carried, mac(covered));
+    }
+
+    #[test]
+    fn what_is_garbled_cannot_be_read() {
+        let key = TdesKey::unchecked(&[0x31; 16]).unwrap();
+        for wire in FORMS.map(|name| Wire::shipped(name).unwrap()) {
+            let mut raw = wire.encode_with_mac(&mut message(), &key).unwrap();
+            wire.garble(&mut raw);
+            assert!(wire.decode(raw.into()).is_err());
+        }
     }
 
     #[test]

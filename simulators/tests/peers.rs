@@ -153,11 +153,13 @@ fn books_agree(scratch: &Scratch) -> usize {
 
 #[tokio::test]
 async fn every_kind_of_payment_goes_through_and_both_books_agree() {
-    for network in ["dual", "single"] {
-        let scratch = Scratch::new(&format!("kinds-{network}"));
-        let host = Host::start(issuer_options(&scratch, network)).await;
-        let options =
-            PosOptions { fleet: fleet(&scratch, &host.address, network), conversations: 400, seed: 11, ..PosOptions::default() };
+    for (network, dialect) in
+        [("dual", "iso87-ascii"), ("single", "iso87-ascii"), ("dual", "iso87-binary"), ("single", "iso87-binary")]
+    {
+        let scratch = Scratch::new(&format!("kinds-{network}-{dialect}"));
+        let host = Host::start(IssuerOptions { dialect: dialect.to_owned(), ..issuer_options(&scratch, network) }).await;
+        let fleet = FleetOptions { dialect: dialect.to_owned(), ..fleet(&scratch, &host.address, network) };
+        let options = PosOptions { fleet, conversations: 400, seed: 11, ..PosOptions::default() };
         let summary = pos::drive(options, &secrets(8), std::future::pending()).await.unwrap();
         let issuer = host.end().await;
         assert_eq!(summary.missed, Vec::<String>::new());
@@ -186,12 +188,18 @@ async fn every_kind_of_payment_goes_through_and_both_books_agree() {
 
 #[tokio::test]
 async fn whatever_the_issuer_does_wrong_the_books_agree_in_the_end() {
-    let scratch = Scratch::new("mischief");
+    for dialect in ["iso87-ascii", "iso87-binary"] {
+        mischief(dialect).await;
+    }
+}
+
+async fn mischief(dialect: &str) {
+    let scratch = Scratch::new(&format!("mischief-{dialect}"));
     let rules = Rule::from_toml("mischief.toml", include_str!("../scenarios/mischief.toml")).unwrap();
-    let host = Host::start(IssuerOptions { rules, ..issuer_options(&scratch, "dual") }).await;
+    let host = Host::start(IssuerOptions { rules, dialect: dialect.to_owned(), ..issuer_options(&scratch, "dual") }).await;
     let terminal = TerminalOptions { timer_ms: 250, retry_ms: 150, ..TerminalOptions::default() };
     let options = PosOptions {
-        fleet: FleetOptions { terminal, ..fleet(&scratch, &host.address, "dual") },
+        fleet: FleetOptions { terminal, dialect: dialect.to_owned(), ..fleet(&scratch, &host.address, "dual") },
         conversations: 300,
         seed: 5,
         mischief_per_mille: 400,

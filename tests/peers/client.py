@@ -1,11 +1,12 @@
 """A terminal written by strangers: sends what a shop sends, and says what came back wrong.
 
-    client.py --connect 127.0.0.1:4000 --seed 7 --prefix 476173 --payments 40
+    client.py --connect ascii=127.0.0.1:4000 --seed 7 --prefix 476173 --payments 40
 
-The first line of standard input is JSON with the keys and the place of each terminal,
-{"terminals": {"TERM0001": {"tpk": "...", "tak": "...", "merchant": "MERCHANT0000001"}}}. The last line of
-standard output is one JSON object: the terminal's own book, how often each check was made, and `failures`,
-which must be empty. Exit code 1 if it is not.
+The first line of standard input is JSON with the keys and the place of each terminal, and the form of its
+messages where it is not ascii: {"terminals": {"TERM0001": {"tpk": "...", "tak": "...",
+"merchant": "MERCHANT0000001", "form": "binary"}}}. Everything is played by the terminals of each form in
+turn. The last line of standard output is one JSON object: the terminals' own book, how often each check was
+made in which form, and `failures`, which must be empty. Exit code 1 if it is not.
 """
 
 import argparse
@@ -26,18 +27,17 @@ ECHOED = ("4", "11", "37", "41")
 
 
 class Terminal:
-    """One terminal: its identity, keys, STAN and connection."""
+    """One terminal: its identity, keys, form of messages, STAN and connection."""
 
-    def __init__(self, name, keys, merchant, address, currency, timeout):
+    def __init__(self, name, keys, chosen):
         self.name = name
         self.tpk = bytes.fromhex(keys["tpk"])
         self.tak = bytes.fromhex(keys["tak"])
-        self.merchant = keys.get("merchant", merchant)
-        self.currency = currency
-        self.address = address
-        self.timeout = timeout
+        self.merchant = keys.get("merchant", chosen.merchant)
+        self.form = wire.FORMS[keys.get("form", "ascii")]
+        self.currency = chosen.currency
         self.stan = 0
-        self.link = wire.Link.dial(address, timeout)
+        self.link = dial(chosen, self.form)
 
     def next_stan(self):
         self.stan = self.stan % 999_999 + 1
@@ -52,13 +52,22 @@ class Terminal:
             "41": self.name.ljust(8), "42": self.merchant.ljust(15), "49": self.currency,
         }
 
+    def encode(self, mti, fields, key="own"):
+        return wire.encode(mti, fields, self.tak if key == "own" else key, self.form)
+
     def send(self, mti, fields, key="own"):
-        raw = wire.encode(mti, fields, self.tak if key == "own" else key)
+        raw = self.encode(mti, fields, key)
         self.link.send(raw)
         return raw
 
     def close(self):
         self.link.close()
+
+
+def dial(chosen, form):
+    """A connection to where messages of this form are taken."""
+    tpdu = bytes.fromhex(chosen.tpdu) if form is wire.BINARY else b""
+    return wire.Link.dial(chosen.connect[form.name], chosen.timeout, tpdu)
 
 
 _later = 0
@@ -78,9 +87,9 @@ class Run:
         self.chosen = chosen
         self.random = random.Random(f"client {chosen.seed}")
         self.cards = population.cards(chosen.seed, chosen.prefix)
-        self.terminals = [
-            Terminal(name, keys[name], chosen.merchant, chosen.connect, chosen.currency, chosen.timeout) for name in sorted(keys)
-        ]
+        self.everybody = [Terminal(name, keys[name], chosen) for name in sorted(keys)]
+        self.terminals = self.everybody
+        self.form = None
         self.amounts = set()
         self.book = []
         self.checks = Counter()
@@ -89,9 +98,9 @@ class Run:
     # ------------------------------------------------------------------ checks
 
     def check(self, name, right, what=""):
-        self.checks[name] += 1
+        self.checks[f"{self.form.name}: {name}"] += 1
         if not right:
-            self.failures.append(f"{name}: {what}")
+            self.failures.append(f"{self.form.name}: {name}: {what}")
         return right
 
     def receive(self, terminal, raw=None):
@@ -99,7 +108,7 @@ class Run:
         raw = raw or terminal.link.receive()
         if raw is None:
             raise ConnectionError("the connection was closed")
-        answer = wire.decode(raw)
+        answer = wire.decode(raw, terminal.form)
         if answer.mti[1] != "8" and answer.get("39") not in ("30", "63"):
             self.check("MAC of the answer", wire.mac_is_right(answer, terminal.tak), str(answer))
         return answer
@@ -180,7 +189,7 @@ class Run:
         if expected is not None:
             self.check("response code is the issuer's", answer.get("39") == expected, f"{answer.get('39')} instead of {expected} for {kind} of {amount}")
         entry = {
-            "kind": kind, "card": card.index, "amount": amount, "rrn": answer.get("37"), "code": answer.get("39"),
+            "kind": kind, "form": self.form.name, "card": card.index, "amount": amount, "rrn": answer.get("37"), "code": answer.get("39"),
             "approval": answer.get("38"), "approved": approved, "state": "open" if approved else "declined", "stands": amount if approved else 0,
             **more,
         }
@@ -293,14 +302,14 @@ class Run:
         late = self.exchange(terminal, "0200", fields)
         self.check("the late original is refused", late.get("39") not in wire.APPROVED, str(late))
         self.book.append({
-            "kind": "purchase", "card": card.index, "amount": amount, "rrn": late.get("37"), "code": late.get("39"), "approval": None,
+            "kind": "purchase", "form": self.form.name, "card": card.index, "amount": amount, "rrn": late.get("37"), "code": late.get("39"), "approval": None,
             "approved": False, "state": "never", "stands": 0,
         })
 
     def wrong_mac_has_no_effect(self):
         terminal, card, amount = self.terminal(), self.good_card(), self.amount()
         fields = self.card_fields(terminal, card, "000000", amount, card.pin)
-        raw = bytearray(wire.encode("0200", fields, terminal.tak))
+        raw = bytearray(terminal.encode("0200", fields))
         raw[-1] = ord("0") if raw[-1] != ord("0") else ord("1")
         terminal.link.send(bytes(raw))
         refused = self.receive(terminal)
@@ -313,7 +322,7 @@ class Run:
         terminal, card, amount = self.terminal(), self.good_card(), self.amount()
         fields = self.card_fields(terminal, card, "000000", amount, card.pin)
         self.enter("purchase", card, amount, self.exchange(terminal, "0200", fields), "00")
-        raw = bytearray(wire.encode("0400", self.reversal_fields(terminal, "0200", fields), terminal.tak))
+        raw = bytearray(terminal.encode("0400", self.reversal_fields(terminal, "0200", fields)))
         raw[-1] = ord("0") if raw[-1] != ord("0") else ord("1")
         terminal.link.send(bytes(raw))
         refused = self.receive(terminal)
@@ -339,7 +348,7 @@ class Run:
         self.check("letters in an amount are a format error", answer.get("39") == "30" and answer.get("11") == fields["11"], str(answer))
 
     def garbage_closes_only_its_own_connection(self):
-        noise = wire.Link.dial(self.chosen.connect, self.chosen.timeout)
+        noise = dial(self.chosen, self.form)
         noise.send(bytes(self.random.getrandbits(8) for _ in range(200)))
         answer = noise.receive()
         self.check("garbage closes the connection", answer is None, str(answer))
@@ -365,6 +374,15 @@ class Run:
             self.enter("purchase", card, amount, answer, None)
 
     def all(self):
+        """Every scenario, played by the terminals of one form after those of another."""
+        for form in wire.FORMS.values():
+            self.form, self.terminals = form, [terminal for terminal in self.everybody if terminal.form is form]
+            if self.terminals:
+                self.play()
+        for terminal in self.everybody:
+            terminal.close()
+
+    def play(self):
         self.sign_on()
         for _ in range(self.chosen.payments):
             self.random_payment()
@@ -380,13 +398,12 @@ class Run:
         self.garbage_closes_only_its_own_connection()
         if self.chosen.silent:
             self.silence_is_declined()
-        for terminal in self.terminals:
-            terminal.close()
 
 
 def main():
     options = argparse.ArgumentParser(description="terminals on pyiso8583 and psec")
-    options.add_argument("--connect", required=True, help="HOST:PORT of the switch")
+    options.add_argument("--connect", action="append", required=True, help="FORM=HOST:PORT of the switch, form ascii or binary, repeatable")
+    options.add_argument("--tpdu", default="", help="before each binary message, 5 bytes in hexadecimal; answers need it turned round")
     options.add_argument("--seed", required=True, help="a number; of cards, amounts and everything random")
     options.add_argument("--prefix", action="append", required=True, help="issuer prefix of the cards, repeatable")
     options.add_argument("--merchant", default="MERCHANT0000001", help="DE42 of terminals that name none")
@@ -399,6 +416,7 @@ def main():
     options.add_argument("--max-amount", type=int, default=50_000, help="minor units")
     options.add_argument("--timeout", type=float, default=30.0, help="seconds that the terminal waits")
     chosen = options.parse_args()
+    chosen.connect = dict(pair.split("=", 1) for pair in chosen.connect)
     run = Run(chosen, json.loads(sys.stdin.readline())["terminals"])
     try:
         run.all()

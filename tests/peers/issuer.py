@@ -1,6 +1,6 @@
 """An issuer (or network) written by strangers: verifies MAC and PIN, decides, and keeps its own book.
 
-    issuer.py --seed 7 --prefix 476173 --network dual [--system dual]
+    issuer.py --seed 7 --prefix 476173 --network dual [--system dual] [--form binary]
 
 The first line of standard input is JSON with the keys, {"networks": {"dual": {"zpk": "...", "zak": "..."}}}.
 It listens on a port of its own choice and prints {"listening": PORT}. Every further line of standard
@@ -32,8 +32,9 @@ ALPHABETIC = {"978": "EUR", "840": "USD", "392": "JPY", "826": "GBP", "756": "CH
 class Book:
     """Everything that this issuer knows, one lock around it."""
 
-    def __init__(self, network, system, cards, zpk, zak):
+    def __init__(self, network, system, form, cards, zpk, zak):
         self.network = network
+        self.form = form
         self.system = system
         self.cards = {card.pan: card for card in cards}
         self.zpk = zpk
@@ -54,7 +55,7 @@ class Book:
     def answer(self, raw):
         """The answer to one frame, or None for silence."""
         try:
-            message = wire.decode(raw)
+            message = wire.decode(raw, self.form)
         except wire.Damaged as damaged:
             self.counts["damaged"] += 1
             self.fault(f"damaged message: {damaged}")
@@ -79,7 +80,7 @@ class Book:
         echoed = ("3", "4", "7", "11", "12", "13", "32", "37", "41", "42", "49")
         fields = {element: request[element] for element in echoed if element in request}
         fields.update(more)
-        return wire.encode(wire.answer_mti(mti), fields, key)
+        return wire.encode(wire.answer_mti(mti), fields, key, self.form)
 
     def request(self, message):
         # A switch makes DE37 where the terminal sends none; without a switch the host does.
@@ -282,13 +283,14 @@ def main():
     options.add_argument("--prefix", action="append", required=True, help="issuer prefix of the cards, repeatable")
     options.add_argument("--network", required=True, help="whose keys, and the name in the report")
     options.add_argument("--system", choices=("dual", "single"), default="dual")
+    options.add_argument("--form", choices=sorted(wire.FORMS), default="ascii", help="of the messages on its link")
     options.add_argument("--listen", default="127.0.0.1:0")
     options.add_argument("--terminals", action="store_true", help="terminals connect directly: DE7 may change in a repeat")
     chosen = options.parse_args()
 
     keys = json.loads(sys.stdin.readline())["networks"][chosen.network]
     book = Book(
-        chosen.network, chosen.system, population.cards(chosen.seed, chosen.prefix),
+        chosen.network, chosen.system, wire.FORMS[chosen.form], population.cards(chosen.seed, chosen.prefix),
         bytes.fromhex(keys["zpk"]), bytes.fromhex(keys["zak"]),
     )
     book.stable_de7 = not chosen.terminals

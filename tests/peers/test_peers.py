@@ -5,6 +5,7 @@ import json
 import os
 import random
 import secrets
+import socket
 import subprocess
 import sys
 import unittest
@@ -31,17 +32,19 @@ def start(program, *arguments):
 class TerminalAgainstIssuer(unittest.TestCase):
     """With the same keys on both sides a terminal can talk to the issuer without a switch between them."""
 
+    FORM = "ascii"
+
     @classmethod
     def setUpClass(cls):
         pin_key, mac_key = secrets.token_hex(16), secrets.token_hex(16)
         population_of = [part for prefix in PREFIXES for part in ("--prefix", prefix)]
-        with start("issuer.py", "--seed", "11", "--network", "direct", "--system", "single", "--terminals", *population_of) as issuer:
+        with start("issuer.py", "--seed", "11", "--network", "direct", "--system", "single", "--form", cls.FORM, "--terminals", *population_of) as issuer:
             issuer.stdin.write(json.dumps({"networks": {"direct": {"zpk": pin_key, "zak": mac_key}}}) + "\n")
             issuer.stdin.flush()
             port = json.loads(issuer.stdout.readline())["listening"]
-            keys = {name: {"tpk": pin_key, "tak": mac_key} for name in ("TERM0001", "TERM0002")}
+            keys = {name: {"tpk": pin_key, "tak": mac_key, "form": cls.FORM} for name in ("TERM0001", "TERM0002")}
             client = subprocess.run(
-                [sys.executable, os.path.join(HERE, "client.py"), "--connect", f"127.0.0.1:{port}", "--seed", "11", "--payments", "80", *population_of],
+                [sys.executable, os.path.join(HERE, "client.py"), "--connect", f"{cls.FORM}=127.0.0.1:{port}", "--seed", "11", "--payments", "80", *population_of],
                 input=json.dumps({"terminals": keys}) + "\n", capture_output=True, text=True, cwd=HERE, timeout=120,
             )
             if not client.stdout:
@@ -82,6 +85,12 @@ class TerminalAgainstIssuer(unittest.TestCase):
         self.assertNotEqual(compare.compare(self.client["book"], [twice])["breaks"], [])
 
 
+class BinaryTerminalAgainstIssuer(TerminalAgainstIssuer):
+    """The same with packed digits."""
+
+    FORM = "binary"
+
+
 class Presentments(unittest.TestCase):
     def test_each_capture_is_presented_once_and_nothing_else(self):
         entry = {"rrn": "1", "kind": "purchase", "state": "open", "stands": 100, "approval": "A"}
@@ -105,14 +114,53 @@ class Wire(unittest.TestCase):
 
     def test_the_mac_covers_everything_before_it(self):
         key = bytes(range(16))
-        raw = wire.encode("0200", {"3": "000000", "4": "000000000100", "11": "000001", "90": "0" * 42}, key)
-        self.assertTrue(wire.mac_is_right(wire.decode(raw), key))
-        self.assertIn("128", wire.decode(raw).fields)
-        # The type and the numeric elements; another digit in a bitmap would be another message.
-        for at in (3, *range(36, len(raw) - wire.MAC_HEX)):
-            changed = bytearray(raw)
-            changed[at] = ord("1") if changed[at] != ord("1") else ord("2")
-            self.assertFalse(wire.mac_is_right(wire.decode(changed), key), at)
+        fields = {"3": "000000", "4": "000000000100", "11": "000001", "90": "0" * 42}
+        for form, elements in ((wire.ASCII, 36), (wire.BINARY, 18)):
+            raw = wire.encode("0200", fields, key, form)
+            self.assertTrue(wire.mac_is_right(wire.decode(raw, form), key))
+            self.assertIn("128", wire.decode(raw, form).fields)
+            # The type and the numeric elements; another digit in a bitmap would be another message.
+            for at in (3 if form is wire.ASCII else 1, *range(elements, len(raw))):
+                changed = bytearray(raw)
+                changed[at] ^= 1
+                try:
+                    self.assertFalse(wire.mac_is_right(wire.decode(changed, form), key), at)
+                except wire.Damaged:
+                    # A filler half byte or a letter of hexadecimal: no message at all.
+                    pass
+
+    def test_both_forms_are_byte_for_byte_those_of_the_page(self):
+        # docs/wire.md shows this echo, and the lengths and fillers of each kind of element.
+        echo = {"7": "1124145100", "11": "000001", "70": "301"}
+        self.assertEqual(wire.encode("0800", echo), b"080082200000000000000400000000000000" + b"1124145100000001301")
+        self.assertEqual(
+            wire.encode("0800", echo, form=wire.BINARY).hex(" ", -2),
+            "0800 8220 0000 0000 0000 0400 0000 0000 0000 1124 1451 0000 0001 0301",
+        )
+        for element, value, packed in (
+            ("2", "4761739001010119", "164761739001010119"), ("2", "4761739001010119123", "1947617390010101191230"),
+            ("22", "051", "0051"), ("32", "12345", "05123450"), ("35", "4761739001010119=3011", "214761739001010119D30110"),
+            ("38", "A1B2C3", "413142324333"), ("49", "978", "393738"), ("52", "0123456789ABCDEF", "0123456789ABCDEF"),
+            ("55", "9F26021122", "00059F26021122"), ("60", "05", "00023035"),
+            ("90", "020000000111241451000000001234500000000000", "020000000111241451000000001234500000000000"),
+        ):
+            raw = wire.encode("0200", {element: value}, form=wire.BINARY)
+            self.assertEqual(raw[10 if int(element) <= 64 else 18:].hex().upper(), packed, element)
+            self.assertEqual(wire.decode(raw, wire.BINARY).fields, {element: value})
+
+    def test_an_answer_for_another_line_is_not_taken(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            link = wire.Link.dial(f"127.0.0.1:{listener.getsockname()[1]}", tpdu=bytes.fromhex("6000010203"))
+            host = wire.Link(listener.accept()[0], tpdu=bytes.fromhex("6002030001"))
+        link.send(b"asked")
+        self.assertEqual(host.receive(), b"asked")
+        host.send(b"said")
+        self.assertEqual(link.receive(), b"said")
+        host.tpdu = link.tpdu
+        host.send(b"said")
+        self.assertRaises(wire.Damaged, link.receive)
+        link.close()
+        host.close()
 
     def test_cards_have_check_digits_and_are_the_same_for_both(self):
         made = population.cards("3", PREFIXES)

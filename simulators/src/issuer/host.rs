@@ -131,7 +131,7 @@ impl Issuer {
             return self.manage(&message);
         }
         if self.options.mac {
-            if !wire::mac_verifies(&message, &self.zak) {
+            if !self.wire.mac_verifies(&message, &self.zak) {
                 self.counts.macs_wrong += 1;
                 return self.refuse_mac(&message);
             }
@@ -245,8 +245,7 @@ impl Issuer {
             Some(Act::Twice) => vec![send(message.clone()), send(message)],
             Some(Act::Late) => vec![Action::Answer { message, after_ms: rule.map_or(0, |rule| rule.ms) }],
             Some(Act::Garbled) => {
-                // The bitmap: 16 characters behind the MTI.
-                message.iter_mut().skip(4).take(16).for_each(|byte| *byte = b'#');
+                self.wire.garble(&mut message);
                 vec![send(message)]
             }
             _ => vec![send(message)],

@@ -29,7 +29,7 @@ pub struct IssuerOptions {
     pub system: MessageSystem,
     /// Address to listen on; port 0 takes a free one.
     pub listen: String,
-    /// Dialect of the link.
+    /// Dialect of the link: `iso87-ascii` or `iso87-binary`.
     pub dialect: String,
     /// Where the secrets come from.
     pub secrets: SecretSource,

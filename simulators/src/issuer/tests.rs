@@ -100,7 +100,7 @@ impl Rig {
         };
         let answers: Vec<Message> = handled.actions.iter().filter_map(decode).collect();
         for answer in answers.iter().filter(|answer| !answer.mti().starts_with("08")) {
-            assert!(wire::mac_verifies(answer, &self.terminal.keys.mac));
+            assert!(self.terminal.wire.mac_verifies(answer, &self.terminal.keys.mac));
         }
         answers
     }
@@ -508,7 +508,7 @@ fn a_switch_that_sends_on_too_much_is_noticed() {
 fn every_misbehaviour_does_what_it_says_and_nothing_else() {
     let plain = |rig: &Rig, message: &[u8]| {
         let answer = rig.terminal.wire.decode(message.to_vec().into()).ok()?;
-        wire::mac_verifies(&answer, &rig.terminal.keys.mac).then_some(answer)
+        rig.terminal.wire.mac_verifies(&answer, &rig.terminal.keys.mac).then_some(answer)
     };
     for act in Act::ALL {
         let flag = format!("{}{},times=1", act.as_str(), if act == Act::Late { ",ms=12000" } else { "" });

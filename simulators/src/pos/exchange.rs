@@ -259,7 +259,7 @@ impl Exchange {
         }
         if self.terminal.options.mac && !sent.mti().starts_with("08") {
             let signed = answer.has(de::MAC) || answer.has(de::MAC_SECOND);
-            if signed && !wire::mac_verifies(answer, &self.terminal.keys.mac) {
+            if signed && !self.terminal.wire.mac_verifies(answer, &self.terminal.keys.mac) {
                 return Some(Problem::BadMac);
             }
             if !signed && !self.wrong_mac {

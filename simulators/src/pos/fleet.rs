@@ -14,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::exchange::{Do, Ended, Exchange, stray_line};
 use super::link::{Link, LinkCounts};
-use super::options::FleetOptions;
+use super::options::{FleetOptions, Framing};
 use super::record::Entry;
 use super::tally::Tally;
 use super::terminal::Terminal;
 use crate::Error;
 use crate::cards::Population;
 use crate::clock::Clock;
+use crate::frames::Tpdu;
 use crate::journal::{Journal, Sync, Ticket};
 use crate::keys::Secrets;
 use crate::wire::Wire;
@@ -82,14 +83,21 @@ impl Fleet {
         let (links, stop) = (Arc::<LinkCounts>::default(), CancellationToken::new());
         let (strays, stray) = mpsc::channel(MAX_STRAYS);
         let writer = tokio::spawn(write_strays(stray, journal.clone(), clock, stop.clone()));
-        let terminals = ids.iter().enumerate().map(|(place, id)| {
+        let known: Vec<&str> = secrets.terminal_ids().collect();
+        let terminals = ids.iter().map(|id| {
             let keys = secrets.terminal(id)?.clone();
+            // Among all terminals that have keys, so that fleets that share them do not share DE37.
+            let place = known.binary_search(&id.as_str()).unwrap_or_default();
             Terminal::new(id, place, run, keys, options.terminal.clone(), wire.clone()).map(Arc::new)
         });
         let terminals = terminals.collect::<Result<Vec<_>, Error>>()?;
         let connections = if options.connections == 0 { terminals.len() } else { options.connections.min(terminals.len()) };
-        let shared: Vec<Arc<Link>> = (0..connections)
-            .map(|_| Link::open(options.connect.clone(), wire.clone(), links.clone(), strays.clone(), stop.clone()))
+        let shared: Vec<Arc<Link>> = (1..)
+            .take(connections)
+            .map(|number| {
+                let tpdu = (options.framing == Framing::Nac).then(|| Tpdu::of_line(number));
+                Link::open(options.connect.clone(), wire.clone(), tpdu, links.clone(), strays.clone(), stop.clone())
+            })
             .collect();
         let seats = terminals.into_iter().zip(shared.iter().cycle().cloned());
         Ok(Self {
@@ -175,6 +183,7 @@ impl Fleet {
         let mut tally = lock(&self.tally).clone();
         tally.connects = self.links.connects.load(Ordering::Relaxed);
         tally.garbled = self.links.garbled.load(Ordering::Relaxed);
+        tally.misaddressed = self.links.misaddressed.load(Ordering::Relaxed);
         tally.unexpected = self.links.unexpected.load(Ordering::Relaxed);
         tally
     }

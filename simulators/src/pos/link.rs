@@ -15,7 +15,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::frames;
+use crate::frames::{self, Tpdu};
 use crate::wire::{Wire, de};
 
 /// First and longest pause between tries to connect.
@@ -32,6 +32,7 @@ type Waiter = (Text<8>, Text<6>);
 
 /// One connection, shared by one or more terminals.
 pub struct Link {
+    tpdu: Option<Tpdu>,
     queue: mpsc::Sender<Vec<u8>>,
     connected: watch::Receiver<bool>,
     waiting: Arc<Mutex<HashMap<Waiter, mpsc::Sender<Message>>>>,
@@ -46,6 +47,8 @@ pub struct LinkCounts {
     pub connects: AtomicU64,
     /// Answers that do not decode.
     pub garbled: AtomicU64,
+    /// Answers whose TPDU is not that of the line turned round.
+    pub misaddressed: AtomicU64,
     /// Answers that nobody waited for: second ones, late ones, wrong STANs.
     pub unexpected: AtomicU64,
 }
@@ -60,18 +63,19 @@ pub struct Mailbox {
 
 impl Link {
     /// Connects to `address` and stays connected until `stop`. Answers that nobody waits for go to
-    /// `strays`.
+    /// `strays`. With a TPDU every message goes out behind it, and every answer needs it turned round.
     pub fn open(
         address: String,
         wire: Wire,
+        tpdu: Option<Tpdu>,
         counts: Arc<LinkCounts>,
         strays: mpsc::Sender<Message>,
         stop: CancellationToken,
     ) -> Arc<Self> {
         let (queue, queued) = mpsc::channel(MAX_QUEUED);
         let (tell, connected) = watch::channel(false);
-        let link = Arc::new(Self { queue, connected, waiting: Arc::default(), counts, stan: AtomicU32::new(0) });
-        let runner = Runner { address, wire, waiting: link.waiting.clone(), counts: link.counts.clone(), strays };
+        let link = Arc::new(Self { tpdu, queue, connected, waiting: Arc::default(), counts, stan: AtomicU32::new(0) });
+        let runner = Runner { address, wire, tpdu, waiting: link.waiting.clone(), counts: link.counts.clone(), strays };
         tokio::spawn(async move {
             tokio::select! {
                 () = runner.keep_connected(queued, tell) => {}
@@ -89,8 +93,12 @@ impl Link {
 
     /// Hands a message over. Without a connection it is lost, as on a dead line.
     pub async fn send(&self, message: &[u8]) {
-        let mut frame = Vec::with_capacity(message.len() + 2);
-        if frames::put(&mut frame, message) {
+        let mut frame = Vec::with_capacity(message.len() + 7);
+        let fits = match self.tpdu {
+            Some(tpdu) => frames::put(&mut frame, &tpdu.before(message)),
+            None => frames::put(&mut frame, message),
+        };
+        if fits {
             // Closed only at the end of the run.
             let _ = self.queue.send(frame).await;
         }
@@ -139,6 +147,7 @@ impl Drop for Mailbox {
 struct Runner {
     address: String,
     wire: Wire,
+    tpdu: Option<Tpdu>,
     waiting: Arc<Mutex<HashMap<Waiter, mpsc::Sender<Message>>>>,
     counts: Arc<LinkCounts>,
     strays: mpsc::Sender<Message>,
@@ -182,6 +191,14 @@ impl Runner {
     }
 
     fn deliver(&self, raw: bytes::Bytes) {
+        let addressed = match self.tpdu {
+            Some(tpdu) => tpdu.behind(raw),
+            None => Some(raw),
+        };
+        let Some(raw) = addressed else {
+            self.counts.misaddressed.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
         let Ok(answer) = self.wire.decode(raw) else {
             self.counts.garbled.fetch_add(1, Ordering::Relaxed);
             return;

@@ -13,7 +13,7 @@ pub mod scenario;
 pub mod tally;
 pub mod terminal;
 
-pub use options::{FleetOptions, PosOptions, TerminalOptions};
+pub use options::{FleetOptions, Framing, PosOptions, TerminalOptions};
 pub use run::{Summary, drive, run};
 pub use tally::Figures;
 

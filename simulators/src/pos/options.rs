@@ -65,14 +65,27 @@ impl Default for TerminalOptions {
     }
 }
 
+/// What stands before each message, by the names of `docs/iso8583/framing.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Framing {
+    /// A 2-byte length.
+    #[default]
+    Binary2,
+    /// A 2-byte length and a TPDU, in which each connection has an address of its own.
+    Nac,
+}
+
 /// How terminals reach the switch, shared by scenarios and load.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FleetOptions {
     /// Address of the switch (or of anybody who speaks the dialect).
     pub connect: String,
-    /// Dialect of the link.
+    /// Dialect of the link: `iso87-ascii` or `iso87-binary`.
     pub dialect: String,
+    /// Framing of the link.
+    pub framing: Framing,
     /// Where the secrets come from.
     pub secrets: SecretSource,
     /// DE41 of the terminals; empty takes all that have keys.
@@ -98,6 +111,7 @@ impl Default for FleetOptions {
         Self {
             connect: "127.0.0.1:8583".to_owned(),
             dialect: "iso87-ascii".to_owned(),
+            framing: Framing::default(),
             secrets: SecretSource::Stdin,
             terminals: Vec::new(),
             connections: 0,

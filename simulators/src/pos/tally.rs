@@ -39,6 +39,8 @@ pub struct Tally {
     pub connects: u64,
     /// Answers that do not decode.
     pub garbled: u64,
+    /// Answers whose TPDU is for another line.
+    pub misaddressed: u64,
     /// Answers that nobody waited for.
     pub unexpected: u64,
     /// Microseconds from request to answer of card requests.

@@ -250,7 +250,7 @@ fn a_refusal_without_a_mac_counts_only_for_a_wrong_mac_of_ours() {
     till.exchange = till.exchange.with_wrong_mac(true);
     let todo = till.exchange.start(till.now).unwrap();
     till.carry_out(todo);
-    assert!(!wire::mac_verifies(&till.sent[0], &till.terminal.keys.mac));
+    assert!(!till.terminal.wire.mac_verifies(&till.sent[0], &till.terminal.keys.mac));
     till.give_raw(refusal(&till));
     assert_eq!(till.standing(), Some((Standing::Declined, 0)));
 }

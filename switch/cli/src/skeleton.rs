@@ -10,12 +10,16 @@ use crate::exit::{Exit, IO, OrExit};
 pub(crate) struct Plan {
     /// Where terminals connect.
     pub(crate) pos: String,
+    /// Where terminals with packed digits connect; without it their listener is there as a comment.
+    pub(crate) pos_binary: Option<String>,
     /// Where the instructing party connects.
     pub(crate) party: String,
     /// The dual-message network.
     pub(crate) dual: String,
     /// The single-message network.
     pub(crate) single: String,
+    /// What it speaks.
+    pub(crate) single_protocol: &'static str,
     /// The bank.
     pub(crate) bank: String,
     /// The admin port.
@@ -30,6 +34,10 @@ pub(crate) struct Plan {
     pub(crate) sockets: u16,
 }
 
+/// The dialects of card links here, by their names in `docs/wire.md`.
+pub(crate) const ASCII: &str = "iso87-ascii";
+pub(crate) const BINARY: &str = "iso87-binary";
+
 /// Timers short enough for a demonstration, in seconds as text.
 #[derive(Debug, Clone)]
 pub(crate) struct Timers {
@@ -43,9 +51,11 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             pos: "127.0.0.1:8583".to_owned(),
+            pos_binary: None,
             party: "127.0.0.1:8600".to_owned(),
             dual: "127.0.0.1:9001".to_owned(),
             single: "127.0.0.1:9002".to_owned(),
+            single_protocol: ASCII,
             bank: "127.0.0.1:9003".to_owned(),
             admin: "127.0.0.1:9100".to_owned(),
             terminals: 4,
@@ -86,7 +96,8 @@ pub(crate) fn write(dir: &Path, plan: &Plan) -> Result<(), Exit> {
 }
 
 fn node(plan: &Plan) -> String {
-    let Plan { pos, party, dual, single, bank, admin, shards, sockets, .. } = plan;
+    let Plan { pos, party, dual, single, single_protocol, bank, admin, shards, sockets, .. } = plan;
+    let pos_binary = pos_binary(plan);
     let timers = plan.timers.as_ref().map_or(String::new(), |timers| {
         format!(
             "answer_within = \"{}\"\nmaximum_life = \"{}\"\nattempts_s = {}\n",
@@ -128,7 +139,7 @@ kek = "kek"
 # Terminals connect here. Every connection is bound to the acquirer.
 [[listener]]
 name = "pos"
-protocol = "iso87-ascii"
+protocol = "{ASCII}"
 listen = "{pos}"
 acquirer = "ACQ1"
 mac = "required"
@@ -137,6 +148,9 @@ max_in_flight = 512
 # nac (with a TPDU), vap, base24, ... or a table of what differs from one. See docs/iso8583/framing.md.
 # framing = "nac"
 
+# Terminals behind a network access controller, with the same elements packed: BCD digits, binary bitmaps,
+# a MAC of 8 raw bytes (docs/wire.md), and a TPDU that is turned round in the answer.
+{pos_binary}
 # A party that instructs credit transfers.
 [[listener]]
 name = "party"
@@ -147,16 +161,17 @@ pacs = {{ own_bic = "SWYDDEFF", peer_bic = "PRTYDEFF" }}
 
 # A dual-message network: purchases go out as 0100 and are cleared by our presentment.
 [link.dual]
-protocol = "iso87-ascii"
+protocol = "{ASCII}"
 connect = "{dual}"
 sockets = {sockets}
 mac_key = "zak-dual"
 [link.dual.rules]
 pin_key = "zpk-dual"
 {timers}
-# A single-message network: 0200 moves the money, its totals are reconciled.
+# A single-message network: 0200 moves the money, its totals are reconciled. A link's protocol is iso87-ascii
+# or iso87-binary, whatever its terminals speak.
 [link.single]
-protocol = "iso87-ascii"
+protocol = "{single_protocol}"
 connect = "{single}"
 sockets = {sockets}
 mac_key = "zak-single"
@@ -175,6 +190,25 @@ sign_on = false
 "*" = "bank"
 {deadlines}"#
     )
+}
+
+/// The listener of terminals with packed digits, as a comment where there is none.
+fn pos_binary(plan: &Plan) -> String {
+    let address = plan.pos_binary.as_deref().unwrap_or("127.0.0.1:8584");
+    let text = format!(
+        r#"[[listener]]
+name = "pos-binary"
+protocol = "{BINARY}"
+framing = "nac"
+listen = "{address}"
+acquirer = "ACQ1"
+mac = "required"
+"#
+    );
+    match plan.pos_binary {
+        Some(_) => text,
+        None => text.lines().map(|line| format!("# {line}\n")).collect(),
+    }
 }
 
 fn registry(plan: &Plan) -> String {
@@ -268,3 +302,26 @@ originator = "00000000001"
 country = "DEU"
 mode = "test"
 "#;
+
+#[cfg(test)]
+mod tests {
+    use switch::config::Config;
+
+    use super::*;
+
+    /// Uncommented it is the listener that a laboratory has, and both are right.
+    #[test]
+    fn the_listener_that_is_a_comment_would_do() {
+        let dir = std::env::temp_dir().join(format!("switchyard-skeleton-{}", std::process::id()));
+        let live = Plan { pos_binary: Some("127.0.0.1:8584".to_owned()), single_protocol: BINARY, ..Plan::default() };
+        for (name, plan, listeners) in [("comment", Plan::default(), 2), ("live", live.clone(), 3)] {
+            write(&dir.join(name), &plan).unwrap();
+            let config = Config::load(&dir.join(name).join("switchyard.toml"), 1).unwrap();
+            assert_eq!(config.listeners.len(), listeners, "{name}");
+        }
+        std::fs::remove_dir_all(&dir).unwrap();
+        let comment = pos_binary(&Plan::default());
+        let uncommented: String = comment.lines().map(|line| format!("{}\n", line.strip_prefix("# ").unwrap())).collect();
+        assert_eq!(uncommented, pos_binary(&live));
+    }
+}

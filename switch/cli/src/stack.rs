@@ -4,17 +4,18 @@
 //! Every child ends when its standard input does, so nothing outlives the program that started it,
 //! however that ends.
 
-use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Write};
+mod process;
+mod secrets;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use zeroize::Zeroizing;
 
 use crate::skeleton::{self, Plan, Timers, merchant_id, terminal_id};
+pub use process::{Process, run_to_end};
+pub use secrets::Secrets;
 
 /// Why a laboratory could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,9 @@ pub enum StackError {
     Random(getrandom::Error),
 }
 
+/// Any port.
+const ANY: &str = "127.0.0.1:0";
+
 /// What a laboratory is like.
 #[derive(Debug, Clone)]
 pub struct StackOptions {
@@ -48,6 +52,9 @@ pub struct StackOptions {
     pub shards: u16,
     /// Sockets per card link.
     pub sockets: u16,
+    /// Whether there is a second listener for terminals with packed digits (`iso87-binary`, behind TPDUs)
+    /// and the single-message network speaks it too; else everybody speaks `iso87-ascii`.
+    pub binary: bool,
     /// Short timers, or those of production.
     pub short_timers: bool,
     /// Rules of the dual-message network, inline tables: `{ do = "late", ms = 300, amount_ends = "93" }`.
@@ -71,6 +78,7 @@ impl StackOptions {
             terminals: 4,
             shards: 1,
             sockets: 1,
+            binary: false,
             short_timers: true,
             dual_rules: Vec::new(),
             single_rules: Vec::new(),
@@ -79,14 +87,6 @@ impl StackOptions {
             unsafe_test: false,
         }
     }
-}
-
-/// Secrets of a laboratory: known to the token and the simulators, written to no file.
-pub struct Secrets {
-    /// The JSON object that simulators read, one line.
-    pub json: Zeroizing<String>,
-    /// The lines that `hsm key import` reads.
-    pub import: Zeroizing<String>,
 }
 
 /// A laboratory.
@@ -105,6 +105,8 @@ pub struct Stack {
     pub switch: Option<Process>,
     /// Where terminals connect.
     pub pos: String,
+    /// Where terminals with packed digits connect; empty where the laboratory has none.
+    pub pos_binary: String,
     /// Where the instructing party connects.
     pub party: String,
     /// The admin port.
@@ -116,10 +118,12 @@ impl Stack {
     pub fn prepare(options: StackOptions) -> Result<Self, StackError> {
         std::fs::create_dir_all(&options.dir).map_err(io(format!("making {}", options.dir.display())))?;
         let secrets = Secrets::generate(options.terminals)?;
-        let network = |name: &str, rules: &[String]| {
+        let single_protocol = if options.binary { skeleton::BINARY } else { skeleton::ASCII };
+        let network = |name: &str, dialect: &str, rules: &[String]| {
             let mut sets = vec![
                 format!("network = \"{name}\""),
                 format!("system = \"{name}\""),
+                format!("dialect = \"{dialect}\""),
                 format!("book = {}", quoted(&options.dir.join(format!("{name}.book.ndjson")))),
                 format!("report = {}", quoted(&options.dir.join(format!("{name}.report.ndjson")))),
                 format!("sync = {}", options.sync),
@@ -128,7 +132,8 @@ impl Stack {
             sets.push(format!("rules = [{}]", rules.join(", ")));
             simulator(&options, "issuer", name, &sets, Some(&secrets.json))
         };
-        let (mut dual, mut single) = (network("dual", &options.dual_rules)?, network("single", &options.single_rules)?);
+        let mut dual = network("dual", skeleton::ASCII, &options.dual_rules)?;
+        let mut single = network("single", single_protocol, &options.single_rules)?;
         let bank_sets = [
             format!("book = {}", quoted(&options.dir.join("bank.book.ndjson"))),
             "stop_on_stdin_close = true".to_owned(),
@@ -140,11 +145,13 @@ impl Stack {
             Ok::<_, StackError>(line.trim_start_matches("listening ").to_owned())
         };
         let plan = Plan {
-            pos: "127.0.0.1:0".to_owned(),
-            party: "127.0.0.1:0".to_owned(),
-            admin: "127.0.0.1:0".to_owned(),
+            pos: ANY.to_owned(),
+            pos_binary: options.binary.then(|| ANY.to_owned()),
+            party: ANY.to_owned(),
+            admin: ANY.to_owned(),
             dual: listening(&mut dual)?,
             single: listening(&mut single)?,
+            single_protocol,
             bank: listening(&mut bank)?,
             terminals: options.terminals,
             shards: options.shards,
@@ -166,6 +173,7 @@ impl Stack {
             bank,
             switch: None,
             pos: String::new(),
+            pos_binary: String::new(),
             party: String::new(),
             admin: String::new(),
         };
@@ -200,15 +208,17 @@ impl Stack {
         let ready: Value = serde_json::from_str(&ready).map_err(|error| StackError::Process(format!("switch: {error}")))?;
         let at = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let ready = &ready["ready"];
-        let (pos, party) = (at(&ready["listeners"]["pos"]), at(&ready["listeners"]["party"]));
+        let [pos, pos_binary, party] = ["pos", "pos-binary", "party"].map(|name| at(&ready["listeners"][name]));
         self.admin = at(&ready["admin"]);
         if self.pos.is_empty() {
-            let text = std::fs::read_to_string(self.config()).map_err(io("reading the configuration".to_owned()))?;
-            let text = text.replacen("listen = \"127.0.0.1:0\"", &format!("listen = \"{pos}\""), 1);
-            let text = text.replacen("listen = \"127.0.0.1:0\"", &format!("listen = \"{party}\""), 1);
+            let mut text = std::fs::read_to_string(self.config()).map_err(io("reading the configuration".to_owned()))?;
+            // In the order in which they stand there.
+            for address in [&pos, &pos_binary, &party].into_iter().filter(|address| !address.is_empty()) {
+                text = text.replacen(&format!("listen = \"{ANY}\""), &format!("listen = \"{address}\""), 1);
+            }
             std::fs::write(self.config(), text).map_err(io("writing the configuration".to_owned()))?;
         }
-        (self.pos, self.party) = (pos, party);
+        (self.pos, self.pos_binary, self.party) = (pos, pos_binary, party);
         self.switch = Some(switch);
         self.wait("links", Duration::from_secs(60), |stack| {
             let status = stack.status().ok()?;
@@ -251,6 +261,17 @@ impl Stack {
         all.push(format!("fleet.sync = {}", self.options.sync));
         all.extend_from_slice(sets);
         simulator(&self.options, "pos", name, &all, Some(&self.secrets.json))
+    }
+
+    /// As [`Stack::start_pos`], for terminals with packed digits and a TPDU before each message.
+    pub fn start_binary_pos(&self, name: &str, sets: &[String]) -> Result<Process, StackError> {
+        let mut all = vec![
+            format!("fleet.connect = \"{}\"", self.pos_binary),
+            format!("fleet.dialect = \"{}\"", skeleton::BINARY),
+            "fleet.framing = \"nac\"".to_owned(),
+        ];
+        all.extend_from_slice(sets);
+        self.start_pos(name, &all)
     }
 
     /// Starts a load: `sim load` with these options besides those of the laboratory.
@@ -315,47 +336,6 @@ impl Stack {
     }
 }
 
-impl Secrets {
-    fn generate(terminals: usize) -> Result<Self, StackError> {
-        let mut import = Zeroizing::new(String::new());
-        let mut pairs = Zeroizing::new(String::new());
-        // Writing into a String cannot fail.
-        for number in 1..=terminals {
-            let id = terminal_id(number);
-            let (pin, mac) = (key()?, key()?);
-            let _ = write!(pairs, "{}\"{id}\":{{\"tpk\":\"{}\",\"tak\":\"{}\"}}", comma(number), &*pin, &*mac);
-            let lower = id.to_lowercase();
-            let _ = writeln!(import, "tpk tpk-{lower} {}\ntak tak-{lower} {}", &*pin, &*mac);
-        }
-        let mut networks = Zeroizing::new(String::new());
-        for (number, name) in ["dual", "single"].iter().enumerate() {
-            let (pin, mac) = (key()?, key()?);
-            let _ = write!(networks, "{}\"{name}\":{{\"zpk\":\"{}\",\"zak\":\"{}\"}}", comma(number + 1), &*pin, &*mac);
-            let _ = writeln!(import, "zpk zpk-{name} {}\nzak zak-{name} {}", &*pin, &*mac);
-        }
-        let (seed, pvk) = (key()?, key()?);
-        let json = format!(
-            "{{\"terminals\":{{{}}},\"networks\":{{{}}},\"card_seed\":\"{}\",\"pvk\":\"{}\"}}\n",
-            &*pairs, &*networks, &*seed, &*pvk
-        );
-        Ok(Self { json: Zeroizing::new(json), import })
-    }
-}
-
-fn comma(number: usize) -> &'static str {
-    if number > 1 { "," } else { "" }
-}
-
-/// A random double-length TDES key with odd parity, in hex.
-fn key() -> Result<Zeroizing<String>, StackError> {
-    let mut raw = Zeroizing::new([0u8; 16]);
-    getrandom::fill(raw.as_mut()).map_err(StackError::Random)?;
-    for byte in raw.iter_mut() {
-        *byte = (*byte & 0xFE) | u8::from((*byte & 0xFE).count_ones().is_multiple_of(2));
-    }
-    Ok(Zeroizing::new(hex::encode_upper(raw.as_ref())))
-}
-
 fn quoted(path: &Path) -> String {
     format!("{:?}", path.display().to_string())
 }
@@ -373,178 +353,12 @@ fn simulator(
         command.arg("--set").arg(set);
     }
     let mut process = Process::start(name, command, &options.dir)?;
-    if let (Some(secrets), Some(stdin)) = (secrets, process.stdin.as_mut()) {
-        stdin.write_all(secrets.as_bytes()).map_err(io(format!("giving {name} its secrets")))?;
+    if let Some(secrets) = secrets {
+        process.tell(secrets).map_err(io(format!("giving {name} its secrets")))?;
     }
     Ok(process)
 }
 
-/// Runs a command to its end.
-pub fn run_to_end(name: &str, mut command: Command, input: Option<&str>) -> Result<String, StackError> {
-    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(io(format!("starting {name}")))?;
-    if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
-        stdin.write_all(input.as_bytes()).map_err(io(format!("writing to {name}")))?;
-    }
-    let output = child.wait_with_output().map_err(io(format!("waiting for {name}")))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
-        Ok(text)
-    } else {
-        Err(StackError::Process(format!(
-            "{name} ended with {}: {}{}",
-            output.status,
-            text,
-            String::from_utf8_lossy(&output.stderr)
-        )))
-    }
-}
-
 fn io(what: String) -> impl FnOnce(std::io::Error) -> StackError {
     move |why| StackError::Io { what, why }
-}
-
-/// A child process whose standard output is read line by line.
-pub struct Process {
-    /// Its name.
-    pub name: String,
-    /// Where its standard error goes.
-    pub log: PathBuf,
-    child: Child,
-    stdin: Option<ChildStdin>,
-    lines: Receiver<String>,
-    /// Lines of standard output so far.
-    pub seen: Vec<String>,
-}
-
-impl Process {
-    /// Starts it, with standard error into `NAME.log`.
-    pub fn start(name: &str, mut command: Command, dir: &Path) -> Result<Self, StackError> {
-        let log = dir.join(format!("{name}.log"));
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log);
-        let file = file.map_err(io(format!("opening {}", log.display())))?;
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(file);
-        let mut child = command.spawn().map_err(io(format!("starting {name}")))?;
-        let stdin = child.stdin.take();
-        let lines = read_lines(child.stdout.take());
-        Ok(Self { name: name.to_owned(), log, child, stdin, lines, seen: Vec::new() })
-    }
-
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Its exit status, once it has ended.
-    pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
-    }
-
-    /// The next line that starts with `prefix`.
-    pub fn expect_line(&mut self, prefix: &str, within: Duration) -> Result<String, StackError> {
-        let until = Instant::now() + within;
-        loop {
-            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    self.seen.push(line.clone());
-                    if line.starts_with(prefix) {
-                        return Ok(line);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    return Err(StackError::Process(format!(
-                        "{} did not say \"{prefix}\" in {}s; see {}",
-                        self.name,
-                        within.as_secs(),
-                        self.log.display()
-                    )));
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
-                    let said = std::fs::read_to_string(&self.log).unwrap_or_default();
-                    let last = said.lines().last().unwrap_or_default().to_owned();
-                    return Err(StackError::Process(format!("{} ended with {status}: {last}", self.name)));
-                }
-            }
-        }
-    }
-
-    /// Kills it at once.
-    pub fn kill(&mut self) -> Result<(), StackError> {
-        self.child.kill().map_err(io(format!("killing {}", self.name)))?;
-        self.child.wait().map_err(io(format!("waiting for {}", self.name)))?;
-        Ok(())
-    }
-
-    /// Waits for its end, without asking for it.
-    pub fn wait(mut self, within: Duration) -> Result<(ExitStatus, Value), StackError> {
-        let status = self.wait_for_end(within)?;
-        Ok((status, self.last_object()))
-    }
-
-    /// Asks it to end by SIGTERM and waits.
-    pub fn stop(mut self, within: Duration) -> Result<ExitStatus, StackError> {
-        self.terminate();
-        self.wait_for_end(within)
-    }
-
-    /// Asks it to end; the last object that it wrote to standard output.
-    pub fn finish(mut self, within: Duration) -> Result<Value, StackError> {
-        self.terminate();
-        self.wait_for_end(within)?;
-        Ok(self.last_object())
-    }
-
-    /// SIGTERM.
-    pub fn terminate(&self) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            // It may have ended already: then there is nothing to ask.
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
-    }
-
-    fn wait_for_end(&mut self, within: Duration) -> Result<ExitStatus, StackError> {
-        let until = Instant::now() + within;
-        loop {
-            while let Ok(line) = self.lines.try_recv() {
-                self.seen.push(line);
-            }
-            if let Some(status) = self.child.try_wait().map_err(io(format!("waiting for {}", self.name)))? {
-                self.seen.extend(self.lines.iter());
-                return Ok(status);
-            }
-            if Instant::now() >= until {
-                return Err(StackError::Process(format!("{} did not end in {}s", self.name, within.as_secs())));
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn last_object(&self) -> Value {
-        self.seen.iter().rev().find_map(|line| serde_json::from_str(line).ok()).unwrap_or(Value::Null)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Whoever forgets a child ends it; one that has ended already is only collected.
-        self.stdin = None;
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn read_lines(stdout: Option<ChildStdout>) -> Receiver<String> {
-    let (send, lines) = channel();
-    if let Some(stdout) = stdout {
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if send.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-    }
-    lines
 }

@@ -76,6 +76,8 @@ counters! {
     CutOvers = "business days cut over";
     DaysClosed = "business days closed";
     CutWithTraffic = "cut-overs with payments in flight";
+    PackedByTerminals = "requests of terminals with packed digits";
+    PackedAtNetworks = "messages to the network with packed digits";
     Dropped = "messages lost";
     Delayed = "messages delayed by seconds";
     Doubled = "messages doubled";

@@ -9,8 +9,8 @@ use crate::cards;
 use crate::clock::{MS, SEC, Time};
 use crate::counters::Count;
 use crate::queue::What;
-use crate::setup::{DUAL_A, DUAL_B, LIFE, zpk};
-use crate::wire::{self, key_of, number, text};
+use crate::setup::{DUAL_A, DUAL_B, LIFE, link_form, zpk};
+use crate::wire::{Form, key_of, number, text};
 use crate::world::World;
 
 /// How a request stands in a network's book.
@@ -72,13 +72,16 @@ impl World {
     /// A frame reaches a network.
     pub(crate) fn reach_network(&mut self, link: LinkId, frame: &[u8]) {
         self.trace.fold(self.now, b'n', frame);
-        let zak = key_of(&format!("zak/{link}"));
-        if let Some(message) = wire::read(frame)
+        let (form, zak) = (link_form(&link), key_of(&format!("zak/{link}")));
+        if form == Form::Binary {
+            self.counters.add(Count::PackedAtNetworks);
+        }
+        if let Some(message) = form.read(frame)
             && message.mti() == "0800"
         {
             return self.manage(link, &message);
         }
-        let Some(message) = wire::opened(frame, zak) else {
+        let Some(message) = form.opened(frame, zak) else {
             // Garbled on the way: a network says nothing to that.
             return self.counters.add(Count::BadMacs);
         };
@@ -104,7 +107,7 @@ impl World {
         let mut answer = Message::new("0810");
         answer.set(7, text(message, 7)).set(11, text(message, 11)).set(39, code).set(70, text(message, 70));
         let at = self.now + self.dice.between(1, 40) * MS;
-        self.queue.push(at, What::FromNetwork { link, frame: wire::plain(&answer) });
+        self.queue.push(at, What::FromNetwork { link, frame: link_form(&link).plain(&answer) });
     }
 
     fn manner(&mut self) -> Manner {
@@ -212,7 +215,7 @@ impl World {
             }
             Manner::Garbled => {
                 self.counters.add(Count::Garbled);
-                let mut frame = wire::sealed(&answer, key_of(&format!("zak/{link}")));
+                let mut frame = link_form(&link).sealed(&answer, key_of(&format!("zak/{link}")));
                 let at = self.dice.index(frame.len());
                 frame[at] ^= 1 << self.dice.index(7);
                 self.queue.push(self.now + delay, What::FromNetwork { link, frame });
@@ -245,7 +248,7 @@ impl World {
     }
 
     fn answer_in(&mut self, link: LinkId, answer: &Message, delay: Time) {
-        let frame = wire::sealed(answer, key_of(&format!("zak/{link}")));
+        let frame = link_form(&link).sealed(answer, key_of(&format!("zak/{link}")));
         self.queue.push(self.now + delay, What::FromNetwork { link, frame });
     }
 

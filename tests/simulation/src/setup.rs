@@ -10,6 +10,7 @@ use payments::{Currency, LinkId, Shard, Stan, Text};
 
 use crate::clock::{SEC, Time};
 use crate::dice::Dice;
+use crate::wire::Form;
 
 /// The shard that the history plays in.
 pub(crate) const SHARD: Shard = Shard(3);
@@ -140,6 +141,16 @@ pub(crate) struct Model {
 /// Even terminals are captured by the host, two of three take less than they asked for.
 pub(crate) fn model(index: usize) -> Model {
     Model { host_capture: index % 3 != 2, takes_partial: index % 3 != 1 }
+}
+
+/// Every other terminal packs its digits.
+pub(crate) fn terminal_form(index: usize) -> Form {
+    if index % 2 == 1 { Form::Binary } else { Form::Ascii }
+}
+
+/// So does the single-message network.
+pub(crate) fn link_form(link: &LinkId) -> Form {
+    if *link == SINGLE { Form::Binary } else { Form::Ascii }
 }
 
 pub(crate) fn terminal_id(index: usize) -> String {

@@ -10,8 +10,8 @@ use crate::clock::{MS, SEC, Time};
 use crate::counters::Count;
 use crate::node::Peer;
 use crate::queue::What;
-use crate::setup::{CEILING, Model, merchant_id, model, terminal_id, tpk};
-use crate::wire::{self, number, text};
+use crate::setup::{CEILING, Model, merchant_id, model, terminal_form, terminal_id, tpk};
+use crate::wire::{number, text};
 use crate::world::World;
 
 /// What a terminal asks for.
@@ -319,7 +319,7 @@ impl World {
     }
 
     fn terminal_sends(&mut self, t: usize, message: &Message, held_up: Time) {
-        let frame = wire::sealed(message, cards::terminal_key(t));
+        let frame = terminal_form(t).sealed(message, cards::terminal_key(t));
         self.trace.tell(self.now, || {
             let name = terminal_id(t);
             let about = text(message, 90).get(4..10).map(|stan| format!(" about {name}/{stan}")).unwrap_or_default();
@@ -503,7 +503,8 @@ impl World {
     /// A frame reaches a terminal.
     pub(crate) fn reach_terminal(&mut self, t: usize, frame: &[u8]) {
         self.trace.fold(self.now, b't', frame);
-        let (message, trusted) = match (wire::opened(frame, cards::terminal_key(t)), wire::read(frame)) {
+        let form = terminal_form(t);
+        let (message, trusted) = match (form.opened(frame, cards::terminal_key(t)), form.read(frame)) {
             (Some(message), _) => (message, true),
             // A refusal of what could not be verified carries no MAC: it is worth as much.
             (None, Some(message)) if message.mac().is_none() => (message, false),

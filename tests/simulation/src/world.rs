@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dialects::card::Dialect;
 use ledger::{ClaimKey, MemoryStore};
 use payments::{BusinessDate, LinkId, PaymentId};
 
@@ -18,7 +17,7 @@ use crate::queue::{Queue, What};
 use crate::setup::{BANK, Plan, Rates};
 use crate::terminal::Terminal;
 use crate::trace::Trace;
-use crate::wire::SPEC;
+use crate::wire::Dialects;
 
 /// A promise broken on purpose, to see that the judges notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,7 +75,7 @@ pub(crate) struct World {
     pub(crate) mutation: Mutation,
     /// Messages are not watched, so that the judges at the end stand alone.
     pub(crate) blind: bool,
-    pub(crate) dialect: Dialect,
+    pub(crate) dialects: Dialects,
     pub(crate) store: MemoryStore,
     pub(crate) nodes: Vec<Node>,
     pub(crate) serving: Option<usize>,
@@ -118,7 +117,7 @@ impl World {
             objections: Vec::new(),
             mutation,
             blind,
-            dialect: Dialect::new(std::sync::Arc::clone(&SPEC)),
+            dialects: Dialects::new(),
             store: MemoryStore::new(),
             nodes: Vec::new(),
             serving: None,

@@ -2,6 +2,7 @@
 //! that fails makes it end with 1.
 
 mod evidence;
+mod pairs;
 mod place;
 mod plant;
 mod proof;
@@ -83,6 +84,8 @@ fn demonstrate(arguments: &Arguments, dir: &Path, steps: &mut Steps) -> Result<(
 
     steps.begin("keys, token, two networks and a bank");
     let mut options = StackOptions::new(program, dir);
+    options.binary = true;
+    options.terminals = traffic::TERMINALS;
     options.dual_rules = traffic::card_rules();
     options.single_rules = traffic::card_rules();
     options.bank_rules = traffic::bank_rules();
@@ -93,7 +96,8 @@ fn demonstrate(arguments: &Arguments, dir: &Path, steps: &mut Steps) -> Result<(
 
     steps.begin("the switch: private PostgreSQL, migrations, links signed on");
     stack.start_switch(&[]).or_exit(UNAVAILABLE)?;
-    steps.say(format!("terminals at {}, party at {}, admin at {}", stack.pos, stack.party, stack.admin));
+    steps.say(format!("terminals at {} and, packed, at {}", stack.pos, stack.pos_binary));
+    steps.say(format!("party at {}, admin at {}", stack.party, stack.admin));
     let today = open_day(&stack)?;
     steps.say(format!("business day {today}"));
     let livez = admin::get_text(&stack.admin, "/livez")?;
@@ -158,27 +162,42 @@ fn demonstrate(arguments: &Arguments, dir: &Path, steps: &mut Steps) -> Result<(
 fn exchange(steps: &mut Steps, stack: &mut Stack, conversations: u64, tomorrow: BusinessDate) -> Result<(), Exit> {
     steps.begin("traffic: terminals on both networks, credit transfers, and a cut-over under it");
     let pos = stack.start_pos("pos", &traffic::terminals(conversations)).or_exit(UNAVAILABLE)?;
-    let each = stack.start_pos("one-of-each", &traffic::one_of_each()).or_exit(UNAVAILABLE)?;
+    let packed = stack.start_binary_pos("pos-binary", &traffic::binary_terminals(conversations)).or_exit(UNAVAILABLE)?;
+    let each = stack.start_pos("one-of-each", &traffic::one_of_each("TERM0004")).or_exit(UNAVAILABLE)?;
+    let each_packed = stack.start_binary_pos("one-of-each-binary", &traffic::one_of_each("TERM0007")).or_exit(UNAVAILABLE)?;
     let party = stack.start_party("party", &traffic::party()).or_exit(UNAVAILABLE)?;
     stack
         .wait("the first payments", Duration::from_secs(60), |stack| {
             let text = admin::get_text(&stack.admin, "/metrics").ok()?;
-            let sold = TerminalsBook::read(&stack.options.dir.join("one-of-each.book.ndjson")).ok()?;
-            let sold = sold.transactions.iter().filter(|seen| seen.approved.is_some()).count();
+            let sold = |name: &str| {
+                let book = TerminalsBook::read(&stack.options.dir.join(format!("{name}.book.ndjson"))).ok()?;
+                Some(book.transactions.iter().filter(|seen| seen.approved.is_some()).count())
+            };
             let enough = metric(&text, "switchyard_requests_total") > conversations / 4;
+            let sold = sold("one-of-each")?.min(sold("one-of-each-binary")?);
             (enough && sold >= traffic::BEFORE_CUT_OVER).then_some(())
         })
         .or_exit(UNAVAILABLE)?;
     admin::post(&stack.admin, "/v1/cut-over", &json!({ "date": tomorrow }))?;
     steps.say(format!("cut over to {tomorrow} while {} are in flight", in_flight(stack)?));
     let (_, terminals) = pos.wait(Duration::from_secs(300)).or_exit(UNAVAILABLE)?;
+    let (_, packed) = packed.wait(Duration::from_secs(300)).or_exit(UNAVAILABLE)?;
     let (_, each) = each.wait(Duration::from_secs(120)).or_exit(UNAVAILABLE)?;
+    let (_, each_packed) = each_packed.wait(Duration::from_secs(120)).or_exit(UNAVAILABLE)?;
     let (_, transfers) = party.wait(Duration::from_secs(120)).or_exit(UNAVAILABLE)?;
     settle_down(stack)?;
-    for (who, summary) in [("terminals", &terminals), ("every kind of payment once", &each)] {
+    let everybody = [
+        ("terminals", &terminals),
+        ("packed terminals", &packed),
+        ("every kind of payment once", &each),
+        ("every kind of payment once, packed", &each_packed),
+    ];
+    for (who, summary) in everybody {
         let expectations = summary["expectations_met"].as_u64().unwrap_or(0);
         steps.check(format!("{who}: {expectations} expectations met, none missed: {}", summary["missed"]), met(summary));
     }
+    let astray: u64 = everybody.iter().filter_map(|(_, summary)| summary["misaddressed"].as_u64()).sum();
+    steps.check(format!("{astray} answers behind a TPDU that is not the terminal's turned round"), astray == 0);
     steps.check(
         "no transfer's status contradicts another",
         transfers["contradictions"] == json!(0) && transfers["unknown"] == json!(0),
@@ -254,7 +273,8 @@ fn load(steps: &mut Steps, stack: &Stack, rate: u32, seconds: u32) -> Result<(),
 
 fn keep(steps: &mut Steps, stack: &mut Stack) {
     steps.begin("kept running; Ctrl-C ends it");
-    steps.say(format!("terminals: {}   party: {}   admin: http://{}/v1/status", stack.pos, stack.party, stack.admin));
+    steps.say(format!("terminals: {}   packed, behind a TPDU: {}", stack.pos, stack.pos_binary));
+    steps.say(format!("party: {}   admin: http://{}/v1/status", stack.party, stack.admin));
     steps.say(format!("configuration: {}", stack.config().display()));
     let ended = crate::token::runtime().map(|runtime| runtime.block_on(tokio::signal::ctrl_c()));
     if !matches!(ended, Ok(Ok(()))) {

@@ -12,7 +12,7 @@ use settlement::record::{read_book, reconcile_network};
 use simulators::pos::record::Standing;
 
 use super::steps::{Steps, listed};
-use super::{evidence, plant};
+use super::{evidence, pairs, plant};
 use crate::books::Books;
 use crate::exit::{CHECK, Exit, IO, OrExit, UNAVAILABLE};
 use crate::stack::Stack;
@@ -27,8 +27,9 @@ use crate::verbs::clearing;
 
 /// The card networks; the first one is cleared by our presentments.
 const NETWORKS: [&str; 2] = ["dual", "single"];
-/// Books that terminals kept, as far as they ran.
-const TERMINALS: [&str; 3] = ["pos", "one-of-each", "load"];
+/// Books that terminals kept, as far as they ran, and the listener that they were at.
+const TERMINALS: [(&str, &str); 5] =
+    [("pos", "pos"), ("one-of-each", "pos"), ("load", "pos"), ("pos-binary", "pos-binary"), ("one-of-each-binary", "pos-binary")];
 /// Findings that are told word by word.
 const TOLD: usize = 10;
 
@@ -138,12 +139,14 @@ pub(super) fn reconciled(steps: &mut Steps, config: &Path, dir: &Path) -> Result
 pub(super) fn card_books(steps: &mut Steps, config: &Path, dir: &Path) -> Result<(), Exit> {
     steps.begin("three books kept by separate processes: terminals, issuers, record");
     let book = |name: &str| dir.join(format!("{name}.book.ndjson"));
-    let terminals: Vec<TerminalsBook> = TERMINALS
+    let (listeners, terminals): (Vec<&str>, Vec<TerminalsBook>) = TERMINALS
         .into_iter()
-        .map(book)
-        .filter(|path| path.exists())
-        .map(|path| TerminalsBook::read(&path).or_exit(IO))
-        .collect::<Result<_, _>>()?;
+        .map(|(name, listener)| (listener, book(name)))
+        .filter(|(_, path)| path.exists())
+        .map(|(listener, path)| Ok((listener, TerminalsBook::read(&path).or_exit(IO)?)))
+        .collect::<Result<Vec<_>, Exit>>()?
+        .into_iter()
+        .unzip();
     let issuers: BTreeMap<String, IssuerBook> = NETWORKS
         .into_iter()
         .map(|name| Ok((name.to_owned(), IssuerBook::read(&book(name)).or_exit(IO)?)))
@@ -158,6 +161,8 @@ pub(super) fn card_books(steps: &mut Steps, config: &Path, dir: &Path) -> Result
     kinds(steps, &terminals, &issuers, &record);
     presented(steps, &terminals, &record, config)?;
     reversals(steps, &issuers, &record);
+    let at: Vec<(&str, &TerminalsBook)> = listeners.into_iter().zip(&terminals).collect();
+    pairs::check(steps, &pairs::Dialects::read(config)?, &at);
     steps.end();
     Ok(())
 }

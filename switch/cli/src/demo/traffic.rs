@@ -40,20 +40,32 @@ pub(super) fn bank_rules() -> Vec<String> {
     .into()
 }
 
+/// Terminals of the demonstration: three with random conversations and one of [`one_of_each`] that speak
+/// ASCII, then two and one that speak the packed form.
+pub(super) const TERMINALS: usize = 7;
+
 /// Three terminals with random conversations.
 pub(super) fn terminals(conversations: u64) -> Vec<String> {
+    random(conversations, 7, r#"["TERM0001", "TERM0002", "TERM0003"]"#)
+}
+
+/// Two terminals with others, half as many.
+pub(super) fn binary_terminals(conversations: u64) -> Vec<String> {
+    random(conversations.div_ceil(2), 11, r#"["TERM0005", "TERM0006"]"#)
+}
+
+fn random(conversations: u64, seed: u64, terminals: &str) -> Vec<String> {
     [
         format!("conversations = {conversations}"),
         "in_flight = 4".to_owned(),
-        "seed = 7".to_owned(),
+        format!("seed = {seed}"),
         "mischief_per_mille = 150".to_owned(),
         "mischief_ends = [\"90\", \"91\", \"92\", \"93\", \"94\", \"95\", \"96\", \"97\"]".to_owned(),
         // Partial reversals (DE95) are refused by this version.
         "mix.authorization-reduced = 0".to_owned(),
         "fleet.terminal.timer_ms = 6000".to_owned(),
         "fleet.terminal.retry_ms = 1000".to_owned(),
-        // The fourth terminal is the one of `one_of_each`.
-        "fleet.terminals = [\"TERM0001\", \"TERM0002\", \"TERM0003\"]".to_owned(),
+        format!("fleet.terminals = {terminals}"),
     ]
     .into()
 }
@@ -61,9 +73,9 @@ pub(super) fn terminals(conversations: u64) -> Vec<String> {
 /// Sales of [`one_of_each`] that have to be there before the cut-over.
 pub(super) const BEFORE_CUT_OVER: usize = 2;
 
-/// The fourth terminal: first a sale on each network that is reversed well after the cut-over; meanwhile
+/// One terminal: first a sale on each network that is reversed well after the cut-over; meanwhile
 /// every kind of payment with every end once on each network, so that none depends on a draw.
-pub(super) fn one_of_each() -> Vec<String> {
+pub(super) fn one_of_each(terminal: &str) -> Vec<String> {
     let approved = r#"expect = { saw = "approved" }"#;
     let declined = r#"expect = { saw = "declined" }"#;
     let mut steps = Vec::new();
@@ -101,7 +113,7 @@ pub(super) fn one_of_each() -> Vec<String> {
     vec![
         format!("given = [{{ name = \"one-of-each\", step = [{}] }}]", steps.join(", ")),
         "fleet.terminal.timer_ms = 6000".to_owned(),
-        "fleet.terminals = [\"TERM0004\"]".to_owned(),
+        format!("fleet.terminals = [\"{terminal}\"]"),
         // Its references are made by the switch, as for terminals that have none.
         "fleet.terminal.send_rrn = false".to_owned(),
     ]
@@ -139,7 +151,7 @@ pub(super) fn facts(steps: &mut Steps, metrics: &str, terminals: &Value, book: &
     steps.fact("authorizations_answered", answered.count);
     steps.fact("authorizations_seconds", thousandths(answered.micros / 1000));
     steps.say(format!(
-        "{a_second} a second from three terminals that wait for each answer; p50 {p50} ms, p99 {p99} ms with misbehaving networks \
+        "{a_second} a second from three ASCII terminals that wait for each answer; p50 {p50} ms, p99 {p99} ms with misbehaving networks \
          (./dev bench switch measures)"
     ));
     steps.fact("p50_ms", p50);
@@ -179,7 +191,7 @@ mod tests {
     /// The scenario is TOML in a string: nobody else would notice before a demonstration fails.
     #[test]
     fn one_of_each_can_be_played() {
-        let text = one_of_each().remove(0);
+        let text = one_of_each("TERM0004").remove(0);
         #[derive(serde::Deserialize)]
         struct Given {
             given: Vec<simulators::pos::scenario::Scenario>,

@@ -17,7 +17,8 @@ pub(crate) struct Arguments {
     /// How many terminals the registry has.
     #[arg(long, default_value_t = 4)]
     terminals: usize,
-    /// Addresses of your own, as NAME=HOST:PORT: pos, party, dual, single, bank, admin.
+    /// Addresses of your own, as NAME=HOST:PORT: pos, party, dual, single, bank, admin; and pos-binary,
+    /// which is a comment otherwise.
     #[arg(long = "at")]
     at: Vec<String>,
 }
@@ -28,6 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         let known = pair.split_once('=').and_then(|(name, address)| {
             let place = match name {
                 "pos" => &mut plan.pos,
+                "pos-binary" => plan.pos_binary.get_or_insert_default(),
                 "party" => &mut plan.party,
                 "dual" => &mut plan.dual,
                 "single" => &mut plan.single,
@@ -39,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
             Some(())
         });
         known.ok_or_else(|| {
-            Exit::new(2, format!("--at {pair}: write pos, party, dual, single, bank or admin, then =HOST:PORT"))
+            Exit::new(2, format!("--at {pair}: write pos, pos-binary, party, dual, single, bank or admin, then =HOST:PORT"))
         })?;
     }
     skeleton::write(&arguments.dir, &plan)?;

@@ -14,7 +14,7 @@ use crate::counters::Count;
 use crate::faults::Edge;
 use crate::node::Peer;
 use crate::queue::{What, Write};
-use crate::setup::{BANK, BANK_BIC, PARTY_BIC, SHARD, SWITCH_BIC};
+use crate::setup::{BANK, BANK_BIC, PARTY_BIC, SHARD, SWITCH_BIC, link_form, terminal_form};
 use crate::wire;
 use crate::world::{Mutation, World};
 
@@ -167,9 +167,10 @@ impl World {
                 (Some(&unsealed), None)
             }
         };
-        match self.dialect.write_outgoing(message, card, pin) {
-            Ok(built) if matches!(message, Outgoing::Network(_)) => Some(wire::plain(&built)),
-            Ok(built) => Some(wire::sealed(&built, wire::key_of(&format!("zak/{link}")))),
+        let form = link_form(&link);
+        match self.dialects.of(form).write_outgoing(message, card, pin) {
+            Ok(built) if matches!(message, Outgoing::Network(_)) => Some(form.plain(&built)),
+            Ok(built) => Some(form.sealed(&built, wire::key_of(&format!("zak/{link}")))),
             Err(error) => {
                 self.object(format!("a message cannot be written: {error}"), &[]);
                 None
@@ -200,17 +201,22 @@ impl World {
                     Err(error) => self.object(format!("a pacs.002 cannot be written: {error}"), &[]),
                 }
             }
-            _ => match (self.dialect.write_response(response), peer) {
-                (Ok(message), Peer::Terminal(terminal)) => {
-                    let frame = match response {
-                        Response::Card(_) => wire::sealed(&message, cards::terminal_key(terminal)),
-                        _ => wire::plain(&message),
-                    };
-                    self.carry_to_terminal(terminal, frame);
+            _ => {
+                let Peer::Terminal(terminal) = peer else {
+                    return self.object("a card answer for a party".to_owned(), &[]);
+                };
+                let form = terminal_form(terminal);
+                match self.dialects.of(form).write_response(response) {
+                    Ok(message) => {
+                        let frame = match response {
+                            Response::Card(_) => form.sealed(&message, cards::terminal_key(terminal)),
+                            _ => form.plain(&message),
+                        };
+                        self.carry_to_terminal(terminal, frame);
+                    }
+                    Err(error) => self.object(format!("an answer cannot be written: {error}"), &[]),
                 }
-                (Ok(_), Peer::Party) => self.object("a card answer for a party".to_owned(), &[]),
-                (Err(error), _) => self.object(format!("an answer cannot be written: {error}"), &[]),
-            },
+            }
         }
     }
 

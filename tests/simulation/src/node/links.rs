@@ -9,7 +9,7 @@ use crate::clock::{MS, SEC};
 use crate::counters::Count;
 use crate::faults::Edge;
 use crate::queue::{What, Write};
-use crate::setup::{BANK, BANK_BIC, LINES, SWITCH_BIC};
+use crate::setup::{BANK, BANK_BIC, LINES, SWITCH_BIC, link_form};
 use crate::wire;
 use crate::world::{Mutation, World};
 
@@ -101,11 +101,13 @@ impl World {
         if !self.nodes.get(n).is_some_and(|node| node.alive() && node.lines.get(&link).is_some_and(|line| line.up)) {
             return;
         }
-        let edge = match frame.get(..4) {
-            Some(b"0430" | b"0230") => Edge::AtAcknowledgement,
+        let form = link_form(&link);
+        let mti = form.mti(frame);
+        let edge = match &mti {
+            b"0430" | b"0230" => Edge::AtAcknowledgement,
             _ => Edge::AtAnswer,
         };
-        if frame.get(..4) != Some(b"0810") && self.crashes_at(n, edge) {
+        if mti != *b"0810" && self.crashes_at(n, edge) {
             return;
         }
         if link == BANK {
@@ -115,7 +117,7 @@ impl World {
                 Err(_) => self.unusable(n, link, "not an answer"),
             };
         }
-        match self.dialect.read_answer(Bytes::copy_from_slice(frame)) {
+        match self.dialects.of(form).read_answer(Bytes::copy_from_slice(frame)) {
             Ok(from) => {
                 let key = wire::key_of(&format!("zak/{link}"));
                 let right = match (&from.incoming, &from.mac) {

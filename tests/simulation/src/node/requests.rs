@@ -8,8 +8,8 @@ use payments::{Request, ResponseCode};
 use crate::cards;
 use crate::counters::Count;
 use crate::node::{Kept, Peer};
-use crate::setup::{ACQUIRER, BANK_LISTENER, CARD_LISTENER, INSTITUTION, PARTY, PARTY_BIC, SWITCH_BIC};
-use crate::wire;
+use crate::setup::{ACQUIRER, BANK_LISTENER, CARD_LISTENER, INSTITUTION, PARTY, PARTY_BIC, SWITCH_BIC, terminal_form};
+use crate::wire::{self, Form};
 use crate::world::World;
 
 impl World {
@@ -28,12 +28,16 @@ impl World {
             acquirer: payments::AcquirerId::new(ACQUIRER).expect("a short name"),
             institution: payments::InstitutionId::new(INSTITUTION).expect("a short name"),
         };
-        let inbound = match self.dialect.read_request(Bytes::from(frame), &binding) {
+        let form = terminal_form(terminal);
+        if form == Form::Binary {
+            self.counters.add(Count::PackedByTerminals);
+        }
+        let inbound = match self.dialects.of(form).read_request(Bytes::from(frame), &binding) {
             Ok(inbound) => inbound,
             Err(reject) => {
                 self.counters.add(Count::BadMacs);
                 if let Some(answer) = reject.answer() {
-                    self.carry_to_terminal(terminal, wire::plain(&answer));
+                    self.carry_to_terminal(terminal, form.plain(&answer));
                 }
                 return;
             }
@@ -43,7 +47,7 @@ impl World {
         if !right {
             self.counters.add(Count::BadMacs);
             let answer = inbound.echo.answer(ResponseCode::SECURITY_VIOLATION);
-            return self.carry_to_terminal(terminal, wire::plain(&answer));
+            return self.carry_to_terminal(terminal, form.plain(&answer));
         }
         let (request, secrets) = match inbound.body {
             Body::Network(network) => (Request::Network(network), None),

@@ -29,6 +29,8 @@ const EACH: usize = 2;
 pub fn crash(options: &Options, mut told: impl FnMut(&Round)) -> Result<Report, KitError> {
     let mut laboratory = Laboratory::new("drill", |stack| {
         stack.terminals = TERMINALS;
+        // What is found again after a kill is sent with packed digits too.
+        stack.binary = true;
         stack.dual_rules = rules();
         stack.single_rules = rules();
     })?;

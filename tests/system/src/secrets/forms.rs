@@ -26,12 +26,18 @@ pub fn of_text(text: &[u8]) -> Vec<Form> {
     forms
 }
 
-/// Of digits, `=` and `D` packed two in a byte, filled with F.
+/// Of digits, `=` and `D` packed two in a byte; an odd number is filled with F, as chips do, or with 0, as
+/// `iso87-binary` does.
 pub fn of_packed(digits: &[u8]) -> Vec<Form> {
+    let fillers: &[u8] = if digits.len().is_multiple_of(2) { &[0xF] } else { &[0xF, 0x0] };
+    fillers.iter().flat_map(|filler| packed_with(digits, *filler)).collect()
+}
+
+fn packed_with(digits: &[u8], filler: u8) -> Vec<Form> {
     let nibble = |digit: Option<&u8>| match digit {
         Some(digit @ b'0'..=b'9') => digit - b'0',
         Some(b'=' | b'D') => 0xD,
-        _ => 0xF,
+        _ => filler,
     };
     let packed: Vec<u8> = digits.chunks(2).map(|pair| nibble(pair.first()) << 4 | nibble(pair.get(1))).collect();
     let mut forms = aligned("base64 of bcd", &packed);
@@ -118,7 +124,9 @@ mod tests {
     #[test]
     fn packed_and_mainframe_digits_are_as_published() {
         let packed = of_packed(b"5413330089600119=2512");
-        assert!(packed.contains(&("bcd", hex::decode("5413330089600119D2512F").unwrap_or_default())));
+        for odd in ["5413330089600119D2512F", "5413330089600119D25120"] {
+            assert!(packed.contains(&("bcd", hex::decode(odd).unwrap_or_default())), "{odd}");
+        }
         assert!(of_text(b"09AZ=").contains(&("ebcdic", vec![0xF0, 0xF9, 0xC1, 0xE9, 0x7E])));
     }
 }

@@ -75,10 +75,44 @@ pub(crate) fn key(source: &mut fastrand::Rng) -> String {
     hex::encode_upper((0..16).map(|_| odd(source.u8(..))).collect::<Vec<u8>>())
 }
 
+/// How messages are laid out on a link: by its name among the peers, and by that of its dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Ascii,
+    Binary,
+}
+
+impl Form {
+    pub(crate) const ALL: [Self; 2] = [Self::Ascii, Self::Binary];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ascii => "ascii",
+            Self::Binary => "binary",
+        }
+    }
+
+    fn dialect(self) -> &'static str {
+        match self {
+            Self::Ascii => "iso87-ascii",
+            Self::Binary => "iso87-binary",
+        }
+    }
+
+    /// The listener where terminals speak it.
+    pub(crate) fn listener(self) -> &'static str {
+        match self {
+            Self::Ascii => "pos",
+            Self::Binary => "pos-binary",
+        }
+    }
+}
+
 /// One network behind the switch.
 pub(crate) struct Network {
     pub(crate) name: &'static str,
     pub(crate) system: &'static str,
+    pub(crate) form: Form,
     pub(crate) prefix: &'static str,
     pub(crate) zpk: String,
     pub(crate) zak: String,
@@ -87,6 +121,7 @@ pub(crate) struct Network {
 /// One terminal before it.
 pub(crate) struct Terminal {
     pub(crate) id: &'static str,
+    pub(crate) form: Form,
     pub(crate) tpk: String,
     pub(crate) tak: String,
 }
@@ -106,15 +141,19 @@ impl Lab {
         let mut source = fastrand::Rng::with_seed(seed);
         let folder = PathBuf::from(format!("/var/tmp/switchyard-test-{}-{seed}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("/var/tmp can be written to");
-        let network = |name, system, prefix, source: &mut fastrand::Rng| Network {
+        let networks = [("dual", Form::Ascii, "541333"), ("single", Form::Binary, "476173")];
+        let networks = networks.map(|(name, form, prefix)| Network {
             name,
-            system,
+            system: name,
+            form,
             prefix,
-            zpk: key(source),
-            zak: key(source),
-        };
-        let networks = vec![network("dual", "dual", "541333", &mut source), network("single", "single", "476173", &mut source)];
-        let terminals = ["TERM0001", "TERM0002"].map(|id| Terminal { id, tpk: key(&mut source), tak: key(&mut source) }).into();
+            zpk: key(&mut source),
+            zak: key(&mut source),
+        });
+        let terminals =
+            [("TERM0001", Form::Ascii), ("TERM0002", Form::Ascii), ("TERM0003", Form::Binary), ("TERM0004", Form::Binary)];
+        let terminals = terminals.map(|(id, form)| Terminal { id, form, tpk: key(&mut source), tak: key(&mut source) });
+        let (networks, terminals) = (networks.into(), terminals.into());
         Self { folder, networks, terminals }
     }
 
@@ -134,15 +173,22 @@ name = "pos"
 protocol = "iso87-ascii"
 listen = "127.0.0.1:0"
 acquirer = "ACQ1"
+[[listener]]
+name = "pos-binary"
+protocol = "iso87-binary"
+framing = "nac"
+listen = "127.0.0.1:0"
+acquirer = "ACQ1"
 "#
         .to_owned();
         let (mut routes, mut keys) = (String::new(), String::new());
         for (network, port) in self.networks.iter().zip(ports) {
-            let Network { name, system, prefix, zpk, zak } = network;
+            let Network { name, system, form, prefix, zpk, zak } = network;
+            let dialect = form.dialect();
             // Short times, so that a silence is found out, and its reversal sent, while the test looks.
             writeln!(
                 node,
-                "[link.{name}]\nprotocol = \"iso87-ascii\"\nconnect = \"127.0.0.1:{port}\"\nmac_key = \"zak-{name}\"\n\
+                "[link.{name}]\nprotocol = \"{dialect}\"\nconnect = \"127.0.0.1:{port}\"\nmac_key = \"zak-{name}\"\n\
                  [link.{name}.rules]\npin_key = \"zpk-{name}\"\nanswer_within = 2\nmaximum_life = 4\nattempts_s = [1, 1, 2]"
             )
             .expect("a string takes everything");
@@ -154,7 +200,7 @@ acquirer = "ACQ1"
             "[[acquirer]]\nid = \"ACQ1\"\ninstitution = \"00000000001\"\n[[merchant]]\nid = \"{MERCHANT}\"\nacquirer = \"ACQ1\"\n\
              category = \"5411\"\nname = \"CORNER SHOP\"\ncity = \"BERN\"\ncountry = \"CH\"\ncurrency = 978\n"
         );
-        for Terminal { id, tpk, tak } in &self.terminals {
+        for Terminal { id, tpk, tak, .. } in &self.terminals {
             let low = id.to_lowercase();
             writeln!(
                 registry,

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::lab::{self, Lab, MERCHANT, Talker};
+use crate::lab::{self, Form, Lab, MERCHANT, Talker};
 
 /// The folder of the peers.
 fn folder() -> PathBuf {
@@ -29,13 +29,15 @@ fn peers_agree_with_each_other_before_they_judge_us() {
     println!("{said}");
     assert!(output.status.success());
     let ran = said.lines().find_map(|line| line.strip_prefix("Ran ")?.split(' ').next()?.parse::<u32>().ok());
-    assert!(ran.is_some_and(|tests| tests >= 12), "only {ran:?} tests ran");
+    assert!(ran.is_some_and(|tests| tests >= 20), "only {ran:?} tests ran");
 }
 
 /// Seed of cards, amounts and keys.
 const SEED: u64 = 20_261_121;
-/// Payments, over all networks, whose answer the issuer keeps to itself.
+/// Payments of terminals of each form, over all networks, whose answer the issuer keeps to itself.
 const SILENT: &str = "4";
+/// What binary terminals have before each message; the listener's framing is `nac`.
+const TPDU: &str = "6000010203";
 
 #[test]
 fn python_terminals_and_issuers_agree_through_the_switch() {
@@ -48,6 +50,7 @@ fn python_terminals_and_issuers_agree_through_the_switch() {
         .map(|network| {
             let mut command = python();
             command.args(["issuer.py", "--seed", &seed, "--network", network.name, "--system", network.system]).args(&prefixes);
+            command.args(["--form", network.form.name()]);
             let mut issuer = Talker::start(network.name, &mut command);
             let keys = json!({ "networks": { network.name: { "zpk": network.zpk, "zak": network.zak } } });
             issuer.tell(&keys.to_string());
@@ -59,14 +62,20 @@ fn python_terminals_and_issuers_agree_through_the_switch() {
     let (switch, ready) = lab.run();
 
     let mut command = python();
-    let address = ready["listeners"]["pos"].as_str().expect("an address");
-    command.args(["client.py", "--connect", address, "--seed", &seed, "--merchant", MERCHANT]).args(&prefixes);
+    command.args(["client.py", "--seed", &seed, "--merchant", MERCHANT, "--tpdu", TPDU]).args(&prefixes);
+    for form in Form::ALL {
+        let address = ready["listeners"][form.listener()].as_str().expect("an address");
+        command.args(["--connect", &format!("{}={address}", form.name())]);
+    }
     command.args(["--payments", "120", "--silent", SILENT, "--no-partial-reversals"]);
     let mut client = Talker::start("client", &mut command);
     let keys: serde_json::Map<String, Value> = lab
         .terminals
         .iter()
-        .map(|terminal| (terminal.id.to_owned(), json!({ "tpk": terminal.tpk, "tak": terminal.tak })))
+        .map(|terminal| {
+            let entry = json!({ "tpk": terminal.tpk, "tak": terminal.tak, "form": terminal.form.name() });
+            (terminal.id.to_owned(), entry)
+        })
         .collect();
     client.tell(&json!({ "terminals": keys }).to_string());
     let seen = client.hear();
@@ -111,6 +120,25 @@ fn python_terminals_and_issuers_agree_through_the_switch() {
     assert_eq!(verdict["breaks"], json!([]));
     for population in ["open", "declined", "reversed", "never", "silent"] {
         assert!(verdict["looked"][population].as_u64() > Some(0), "no payment is {population}");
+    }
+    every_form_reached_every_network(&lab, &seen["book"]);
+}
+
+/// Terminals of both forms were approved, declined and reversed on networks of both.
+fn every_form_reached_every_network(lab: &Lab, book: &Value) {
+    let entries = book.as_array().expect("a list");
+    // Cards take turns on the prefixes, in the order of the networks.
+    let on =
+        |entry: &Value| entry["card"].as_u64().and_then(|card| usize::try_from(card).ok()).map(|card| card % lab.networks.len());
+    for (at, network) in lab.networks.iter().enumerate() {
+        for form in Form::ALL {
+            for state in ["open", "declined", "reversed"] {
+                let is = |entry: &&Value| on(entry) == Some(at) && entry["form"] == form.name() && entry["state"] == state;
+                let count = entries.iter().filter(is).count();
+                println!("{} terminals, {} network {}: {count} {state}", form.name(), network.form.name(), network.name);
+                assert_ne!(count, 0, "{} terminals, {} network: none is {state}", form.name(), network.form.name());
+            }
+        }
     }
 }
 

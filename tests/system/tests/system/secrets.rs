@@ -22,13 +22,14 @@ fn nothing_that_a_run_leaves_holds_its_secrets() {
         ];
         options.dual_rules = rules.map(str::to_owned).into();
         options.single_rules = rules.map(str::to_owned).into();
+        options.binary = true;
     })
     .expect("a laboratory");
     let stack = laboratory.stack().expect("it runs");
     stack.start_switch(&[]).expect("the switch starts");
     let today = stack.status().expect("a status")["shards"][0]["business_date"].as_str().expect("a day").to_owned();
     let sets = [
-        "conversations = 80",
+        "conversations = 50",
         "in_flight = 4",
         "seed = 11",
         "mischief_per_mille = 150",
@@ -37,9 +38,16 @@ fn nothing_that_a_run_leaves_holds_its_secrets() {
         "fleet.terminal.timer_ms = 6000",
         "fleet.terminal.retry_ms = 1000",
     ];
-    let pos = stack.start_pos("pos", &sets.map(str::to_owned)).expect("terminals start");
-    let (_, summary) = pos.wait(PATIENCE).expect("terminals end");
-    assert!(summary["codes"]["00"].as_u64().is_some_and(|approved| approved > 20), "{}", summary["codes"]);
+    let sets = |terminals: &str| {
+        let own = format!("fleet.terminals = {terminals}");
+        sets.iter().map(|set| (*set).to_owned()).chain([own]).collect::<Vec<_>>()
+    };
+    let ascii = stack.start_pos("pos", &sets(r#"["TERM0001", "TERM0002"]"#)).expect("terminals start");
+    let packed = stack.start_binary_pos("pos-binary", &sets(r#"["TERM0003", "TERM0004"]"#)).expect("terminals start");
+    for pos in [ascii, packed] {
+        let (_, summary) = pos.wait(PATIENCE).expect("terminals end");
+        assert!(summary["codes"]["00"].as_u64().is_some_and(|approved| approved > 10), "{}", summary["codes"]);
+    }
     laboratory.settle_down(PATIENCE).expect("it settles");
     let stack = laboratory.stack().expect("it runs");
     let file = clear(stack, &today);
