@@ -226,6 +226,9 @@ pub enum Effect {
         /// What.
         response: Box<Response>,
     },
+    /// This request will have no answer: whoever sent it repeats it, or takes it back. The connection may
+    /// send another.
+    Silence(ConnId),
     /// Have the HSM do something.
     Hsm {
         /// Reported back by [`Event::Hsm`].

@@ -267,6 +267,7 @@ impl Engine {
     fn shed(&mut self, now: Now, arrival: &Arrival, code: ResponseCode, why: &'static str, out: Out<'_>) {
         if arrival.repeat {
             out.push(Effect::Note(Note::Refused { code, why }));
+            out.push(Effect::Silence(arrival.asker.to));
             return self.drop_carried(arrival.carried, out);
         }
         if matches!(arrival.body, Body::Transfer(_)) {
@@ -312,7 +313,16 @@ impl Engine {
     /// Ends a case that nobody can be told anything about yet.
     fn leave_unanswered(&mut self, now: Now, id: CaseId, why: &'static str, out: Out<'_>) {
         out.push(Effect::Note(Note::Refused { code: ResponseCode::UNAVAILABLE, why }));
-        self.forget(now, id, out);
+        self.forget_unanswered(now, id, out);
+    }
+
+    /// Takes a case out of which nobody hears anything.
+    pub(crate) fn forget_unanswered(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        let Some(case) = self.forget(now, id, out) else { return };
+        out.extend(std::iter::once(&case.asker).chain(&case.waiters).map(|asker| Effect::Silence(asker.to)));
+        if let Some(rider) = case.rider {
+            self.forget_unanswered(now, rider, out);
+        }
     }
 
     /// Ends a case that left no trace, with an answer.
@@ -433,6 +443,8 @@ impl Engine {
                 let response = asker.respond(answer, case.rrn, self.message_id(), now.wall);
                 self.reply(proof, asker.to, response, out);
             }
+        } else {
+            out.extend(std::iter::once(&case.asker).chain(&case.waiters).map(|asker| Effect::Silence(asker.to)));
         }
         if let Some(rider) = case.rider {
             self.decided(now, rider, durable, out);

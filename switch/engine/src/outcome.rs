@@ -214,7 +214,7 @@ impl Engine {
             }
             _ => {
                 out.push(Effect::Note(Note::Alarm { what: "an outcome could not be recorded; nobody is told", payment: None }));
-                self.forget(now, id, out);
+                self.forget_unanswered(now, id, out);
             }
         }
     }

@@ -164,7 +164,7 @@ impl Conn {
         }
     }
 
-    /// A request has had its answer: there is room for another, and its way back is not needed any more.
+    /// A request has had its answer, or will have none: there is room for another, and its way back is not needed any more.
     pub(crate) fn answered(&self, conns: &Conns) {
         self.room.add_permits(1);
         if !self.header.is_empty() {

@@ -103,6 +103,11 @@ impl ShardTask {
                         conn.answered(&shared.conns);
                     });
                 }
+                Effect::Silence(to) => {
+                    if let Some(conn) = self.shared.conns.get(to) {
+                        conn.answered(&self.shared.conns);
+                    }
+                }
                 Effect::Hsm { call, job, by } => self.translate(call, job, by),
                 Effect::Load { call, what } => self.look_up(call, what),
                 Effect::Link { link, act } => self.act_on_link(link, act, again),

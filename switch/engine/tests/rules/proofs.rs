@@ -174,3 +174,21 @@ fn a_store_that_does_not_answer_lets_nothing_new_in() {
     till.expect_nothing_sent();
     assert_eq!(till.in_flight(), 0);
 }
+
+/// A connection that waits for answers which never come would read nothing any more.
+#[test]
+fn a_repeat_that_is_not_answered_is_said_to_be() {
+    let mut till = Till::open();
+    let sale = till.purchase(DUAL_CARD, 1_000);
+    let request = till.expect_send("0100");
+    till.network_approves(&request);
+    till.expect_reply("00");
+    till.stall();
+    for _ in 0..3 {
+        till.again(&sale, "0201");
+    }
+    till.take_back(&sale, "0401", cents(1_000));
+    till.expect_nothing_told();
+    assert_eq!(till.silenced.len(), 4);
+    assert_eq!(till.in_flight(), 0);
+}

@@ -44,6 +44,8 @@ pub(crate) struct Till {
     durable: BTreeSet<(Seq, Epoch)>,
     pub(crate) left: VecDeque<Left>,
     pub(crate) told: VecDeque<(ConnId, Proof, Response)>,
+    /// Whose request will have no answer.
+    pub(crate) silenced: Vec<ConnId>,
 }
 
 impl Till {
@@ -79,6 +81,7 @@ impl Till {
             durable: BTreeSet::new(),
             left: VecDeque::new(),
             told: VecDeque::new(),
+            silenced: Vec::new(),
         };
         let mut events = VecDeque::new();
         out.into_iter().for_each(|effect| till.carry_out(effect, &mut events));
@@ -132,6 +135,7 @@ impl Till {
             Effect::Link { link, act: LinkAct::SignedOn } => {
                 events.push_back(Event::Link { link, is: LinkEvent::SignedOn });
             }
+            Effect::Silence(to) => self.silenced.push(to),
             Effect::Note(note) => self.notes.push(note),
             Effect::Link { .. } | Effect::Hsm { .. } | Effect::Drop(_) => panic!("no script brings about {effect:?}"),
         }

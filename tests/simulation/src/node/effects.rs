@@ -40,6 +40,8 @@ impl World {
                     let response = self.forge(&proof, *response);
                     self.reply(n, to.0, &response);
                 }
+                // A terminal of a history has its own timer.
+                Effect::Silence(_) => {}
                 Effect::Hsm { call, job, by: _ } => self.translate(n, call, &job),
                 Effect::Load { call, what } => self.look_up(n, call, what),
                 Effect::Link { link, act } => self.act_on_link(n, link, act),
