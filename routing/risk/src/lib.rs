@@ -95,6 +95,15 @@ pub enum RuleError {
     Approves(Text<24>, ResponseCode),
 }
 
+impl RuleError {
+    /// The rule to look at.
+    pub fn rule(&self) -> &Text<24> {
+        match self {
+            Self::Bounds(rule) | Self::Approves(rule, _) => rule,
+        }
+    }
+}
+
 impl Rules {
     /// Compiles and checks.
     pub fn compile(file: &RulesFile) -> Result<Self, RuleError> {
@@ -112,7 +121,8 @@ impl Rules {
         Ok(Self { version: file.version, rules: file.rule.clone() })
     }
 
-    /// Decides, and counts the request for velocity whatever comes of it: over-counting is the safe side.
+    /// Decides, and counts the request for velocity, whatever comes of it. One that turns out to be a duplicate
+    /// is taken back by [`Velocity::uncount`].
     pub fn decide(&self, input: &Input<'_>, velocity: &mut Velocity) -> Decision {
         velocity.count(*input.subject, input.now);
         let hit = self.rules.iter().find(|rule| {
@@ -144,6 +154,13 @@ impl Velocity {
     pub const EVENTS: usize = 256;
     /// Cards remembered; past that, one of those seen first is forgotten.
     pub const CARDS: usize = 200_000;
+
+    /// Takes the last count of a card back: the request was one that had been counted before.
+    pub fn uncount(&mut self, subject: &[u8; 16]) {
+        if let Some(log) = self.seen.get_mut(subject) {
+            log.pop_back();
+        }
+    }
 
     fn count(&mut self, subject: [u8; 16], now: Mono) {
         if self.seen.len() >= Self::CARDS && !self.seen.contains_key(&subject) {
@@ -199,5 +216,9 @@ mod tests {
         let decide = |at, velocity: &mut Velocity| rules.decide(&input(1, &[7; 16], at), velocity).decline.is_some();
         assert!(!decide(0, &mut velocity) && !decide(1, &mut velocity) && decide(2, &mut velocity));
         assert!(!decide(100, &mut velocity), "the window has passed");
+        assert!(!decide(101, &mut velocity));
+        velocity.uncount(&[7; 16]);
+        assert!(!decide(102, &mut velocity), "the one before was a duplicate");
+        assert!(decide(103, &mut velocity));
     }
 }

@@ -60,6 +60,16 @@ pub enum RouteError {
     },
 }
 
+impl RouteError {
+    /// The route to look at.
+    pub fn route(&self) -> &RouteId {
+        match self {
+            Self::Range { route, .. } | Self::NoLinks { route } => route,
+            Self::Overlap { second, .. } => second,
+        }
+    }
+}
+
 /// A route as compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {

@@ -153,7 +153,13 @@ impl Engine {
                 // A terminal's own DE37 is kept: one reference end to end.
                 let rrn = card.request.head.rrn.unwrap_or(rrn);
                 case.rrn = Some(rrn);
-                let record = self.new_record(id, payment, rrn);
+                let mut record = self.new_record(id, payment, rrn);
+                if let (Some(record), Some(case)) = (record.as_mut(), self.cases.get(&id))
+                    && let Some(settings) = case.tables.links.get(&name)
+                {
+                    // Written by `send_by`, it is answered within the link's time.
+                    record.facts.answer_by = record.facts.send_by.after(settings.answer_within);
+                }
                 card_of(&mut self.cases, id)?.1.record = record;
                 rrn
             }

@@ -411,7 +411,13 @@ impl Engine {
         self.release_stan(now, id);
         match why {
             _ if self.back_from_reroute(id) => self.abandon(now, id, ResponseCode::UNAVAILABLE, out),
-            Refusal::ClaimTaken(_) => self.reload_claim(now, id, out),
+            Refusal::ClaimTaken(_) => {
+                if let Some(Body::Card(card)) = self.cases.get(&id).map(|case| &case.body) {
+                    // A duplicate burns no velocity: its first did.
+                    self.velocity.uncount(&card.request.card.token);
+                }
+                self.reload_claim(now, id, out);
+            }
             Refusal::Floor(_) => self.transfer_without_funds(now, id, out),
             _ => {
                 out.push(Effect::Note(Note::Alarm { what: "COMMIT A was refused", payment: None }));

@@ -50,6 +50,7 @@ pub(crate) async fn serve(
         .route("/v1/cut-over", post(cut_over))
         .route("/v1/deposits", post(deposit))
         .route("/v1/clearing-sent", post(clearing_sent))
+        .route("/v1/lanes/dead", get(dead))
         .route("/v1/lanes/{payment}/retry", post(retry))
         .with_state(admin);
     axum::serve(listener, router).await
@@ -132,6 +133,9 @@ async fn trace(State(admin): State<Admin>, Path(rrn): Path<String>) -> Answer {
     Ok(Json(json!(found)))
 }
 
+/// How far a cut-over may go: over the longest row of holidays.
+const DAYS_AHEAD: i32 = 14;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CutOver {
@@ -145,6 +149,11 @@ async fn cut_over(State(admin): State<Admin>, Json(command): Json<CutOver>) -> A
     // All are looked at before one is told: a day that one refuses must not open in another.
     if let Some(open) = shards.iter().filter_map(open_day).find(|open| *open > date) {
         return Err(refused(StatusCode::CONFLICT, format!("business day {open} is open; a cut-over goes to a later day")));
+    }
+    // A day that was opened is never closed before its time: a slip of the pen must not reach the next century.
+    if let Some(open) = shards.iter().filter_map(open_day).find(|open| date.days() - open.days() > DAYS_AHEAD) {
+        let what = format!("business day {open} is open; a cut-over goes at most {DAYS_AHEAD} days further");
+        return Err(refused(StatusCode::CONFLICT, what));
     }
     let due: Vec<&ShardHandle> = shards.iter().filter(|shard| open_day(shard) != Some(date)).collect();
     for shard in &due {
@@ -239,13 +248,39 @@ async fn give(shard: &ShardHandle, order: Order, command: Operator) -> Result<Re
     }
 }
 
+/// Has what a payment owes tried at once. What owes nothing is refused: an operator must not believe that
+/// something was done.
 async fn retry(State(admin): State<Admin>, Path(payment): Path<String>) -> Answer {
     let id = uuid::Uuid::from_str(&payment).map_err(|e| refused(StatusCode::BAD_REQUEST, e))?;
+    let unavailable = |error: &dyn std::fmt::Display| refused(StatusCode::SERVICE_UNAVAILABLE, error);
+    let client = admin.store.readers().get().await.map_err(|error| unavailable(&error))?;
+    let lanes = store::reports::lanes_of(&**client, id).await.map_err(|error| unavailable(&error))?;
+    if lanes.iter().all(|lane| lane.ended.is_some()) {
+        let what = match lanes.last() {
+            None => format!("payment {id} owes nothing and never did"),
+            Some(last) => {
+                let code = last.ended_code.as_deref().map(|code| format!(" by code {code}")).unwrap_or_default();
+                format!("payment {id} owes nothing: its last message ended {}{code}", last.ended.as_deref().unwrap_or_default())
+            }
+        };
+        return Err(refused(StatusCode::CONFLICT, what));
+    }
     for shard in &admin.shared.shards {
         tell(shard, Operator::RetryLane { payment: PaymentId(id) }).await?;
     }
     Ok(Json(json!({ "ordered": payment })))
 }
+
+/// Owed messages that the other side refused for good: somebody has to look at each.
+async fn dead(State(admin): State<Admin>) -> Answer {
+    let unavailable = |error: &dyn std::fmt::Display| refused(StatusCode::SERVICE_UNAVAILABLE, error);
+    let client = admin.store.readers().get().await.map_err(|error| unavailable(&error))?;
+    let dead = store::reports::dead_letters(&**client, MOST).await.map_err(|error| unavailable(&error))?;
+    Ok(Json(json!(dead)))
+}
+
+/// Dead letters of one answer.
+const MOST: i64 = 1000;
 
 async fn tell(shard: &ShardHandle, command: Operator) -> Result<(), (StatusCode, Json<Value>)> {
     shard.events.send(Event::Operator(command)).await.map_err(|_| refused(StatusCode::SERVICE_UNAVAILABLE, "the engine is gone"))

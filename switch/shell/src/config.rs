@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::protocol::DialectFile;
 pub use crate::protocol::Protocol;
-use crate::schema;
+use crate::{schema, sound};
 
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -399,14 +399,14 @@ impl Config {
         let routes_path = base.join(&file.files.routes);
         let (routes, routes_text): (routing::RoutesFile, String) = read(&routes_path)?;
         let routes = routing::Routes::compile(&routes).map_err(|error| {
-            let line = line_of(&routes_text, "[[route]]");
+            let line = line_of(&routes_text, &format!("name = \"{}\"", error.route()));
             ConfigError { file: routes_path.clone(), line, what: error.to_string() }
         })?;
         let risk_path = base.join(&file.files.risk);
         let (rules, risk_text): (risk::RulesFile, String) = read(&risk_path)?;
         let rules = risk::Rules::compile(&rules).map_err(|error| ConfigError {
             file: risk_path.clone(),
-            line: line_of(&risk_text, "[[rule]]"),
+            line: line_of(&risk_text, &format!("name = \"{}\"", error.rule())),
             what: error.to_string(),
         })?;
         for route in routes.all() {
@@ -435,6 +435,11 @@ impl Config {
             None => Ok(()),
         };
         address("admin".to_owned(), &file.admin, 0)?;
+        for (key, fault) in [("[limits]", sound::limits(&file.limits)), ("[deadlines]", sound::deadlines(&file.deadlines))] {
+            if let Some(what) = fault {
+                return Err(place(key, format!("{key}: {what}")));
+            }
+        }
         for (name, link) in file.link {
             let header = format!("[link.{name}]");
             let wrong = |what: &str| place(&header, format!("link {name}: {what}"));
@@ -447,6 +452,13 @@ impl Config {
             }
             if link.sockets == 0 || link.sockets > 16 {
                 return Err(wrong("sockets must be 1 to 16"));
+            }
+            if link.connect_within_s == 0 {
+                return Err(wrong("connect_within_s must be at least 1"));
+            }
+            if let Some(what) = sound::rules(&link.rules, &file.deadlines) {
+                let header = format!("[link.{name}.rules]");
+                return Err(place(&header, format!("link {name}: {what}")));
             }
             settings.insert(name, link.rules);
             let framing = framing(link.framing, link.cap, link.protocol).ok_or_else(|| wrong(CAP))?;
@@ -481,6 +493,16 @@ impl Config {
             }
             if listener.max_connections == 0 || listener.max_in_flight == 0 {
                 return Err(wrong("max_connections and max_in_flight must be at least 1"));
+            }
+            if listener.frame_within_s == 0 || listener.idle_s == 0 {
+                return Err(wrong("frame_within_s and idle_s must be at least 1"));
+            }
+            if listeners.iter().any(|other: &Arc<ListenerConfig>| other.name == listener.name) {
+                return Err(wrong("stands twice; names are told apart in metrics and in the record"));
+            }
+            let taken = |other: &&Arc<ListenerConfig>| other.listen == listener.listen && !listener.listen.ends_with(":0");
+            if let Some(other) = listeners.iter().find(taken) {
+                return Err(wrong(&format!("listens at {}, where listener {} does", listener.listen, other.name)));
             }
             let framing = framing(listener.framing, listener.cap, listener.protocol).ok_or_else(|| wrong(CAP))?;
             listeners.push(Arc::new(ListenerConfig {
@@ -775,6 +797,9 @@ links = ["net"]
         let error = load(&format!("{NODE}framing = \"nack\"\n"), REGISTRY, ROUTES).unwrap_err();
         assert_eq!(error.line, Some(16));
         assert!(error.what.contains("\"nack\" is not known; there are \"binary2\""), "{error}");
+        let second = format!("{ROUTES}[[route]]\nname = \"more\"\nbins = [\"5x\"]\nsystem = \"dual\"\nlinks = [\"net\"]\n");
+        let error = load(NODE, REGISTRY, &second).unwrap_err();
+        assert_eq!(error.line, Some(8), "{error}");
         let error = load(NODE, &REGISTRY.replace("ACQ1", "ACQ2"), ROUTES).unwrap_err();
         assert!(error.what.contains("[[acquirer]]"), "{error}");
     }
@@ -807,7 +832,7 @@ links = ["net"]
                 "[link.more]",
             ),
             // What the engine decides by is swapped.
-            (format!("{NODE}[link.net.rules]\npin_key = \"zpk-new\"\n[limits]\ncases = 5\n[deadlines]\nreply = 9\n"), ""),
+            (format!("{NODE}[link.net.rules]\npin_key = \"zpk-new\"\n[limits]\ncases = 5\n[deadlines]\nreply = 13\n"), ""),
         ];
         for (node, wanted) in cases {
             assert_eq!(needs(&node), wanted, "{node}");
@@ -815,5 +840,35 @@ links = ["net"]
         assert_eq!(running.needs_restart(&load(NODE, REGISTRY, ROUTES).unwrap()).as_deref(), Some("data_dir"));
         let swapped = kept(NODE).listening_as(&running);
         assert_eq!(swapped.needs_restart(&kept(&changed("127.0.0.1:0", "127.0.0.1:8583"))), None);
+    }
+
+    #[test]
+    fn a_number_that_would_lose_money_or_stop_the_switch_is_refused() {
+        let rules = |line: &str| format!("{NODE}[link.net.rules]\n{line}\n");
+        let again =
+            "[[listener]]\nname = \"NAME\"\nprotocol = \"iso87-ascii\"\nlisten = \"127.0.0.1:8583\"\nacquirer = \"ACQ1\"\n";
+        let taken = NODE.replace("127.0.0.1:0", "127.0.0.1:8583");
+        let cases = [
+            (rules("timeout_code = \"00\""), "would be told as an approval"),
+            (rules("acknowledged = [\"00\", \"91\"]"), "91 stands in acknowledged and in retry"),
+            (rules("acknowledged = []"), "no reversal could ever end well"),
+            (rules("attempts_s = []"), "attempts_s needs"),
+            (rules("attempts_s = [0]"), "attempts_s needs"),
+            (rules("lane_window = 0"), "lane_window must be"),
+            (rules("echo_every = 0"), "echo_every"),
+            (rules("answer_within = 100"), "inner deadline"),
+            (rules("maximum_life = 0"), "overtake its original"),
+            (format!("{NODE}connect_within_s = 0\n"), "connect_within_s"),
+            (format!("{NODE}[limits]\ncases = 0\n"), "cases must be"),
+            (format!("{NODE}[deadlines]\nsend = 20\nreply = 1\n"), "must be less than reply"),
+            (format!("{NODE}[deadlines]\nsend = 0\n"), "nothing would ever be sent"),
+            (NODE.replace("acquirer = \"ACQ1\"", "acquirer = \"ACQ1\"\nframe_within_s = 0"), "frame_within_s"),
+            (format!("{taken}{}", again.replace("NAME", "pos")), "stands twice"),
+            (format!("{taken}{}", again.replace("NAME", "more")), "where listener pos does"),
+        ];
+        for (node, words) in cases {
+            let error = load(&node, REGISTRY, ROUTES).unwrap_err();
+            assert!(error.what.contains(words) && error.line.is_some(), "{error} for {node}");
+        }
     }
 }

@@ -30,6 +30,7 @@ mod protocol;
 pub mod schema;
 mod shard;
 mod socket;
+mod sound;
 mod writer;
 
 pub use config::{Config, ConfigError};

@@ -10,6 +10,7 @@ use payments::outgoing::Incoming;
 use payments::{LinkId, Stan};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::codec::FramedRead;
 
 use crate::config::{LinkConfig, Protocol};
@@ -23,6 +24,12 @@ const QUEUE: usize = 1024;
 
 /// A network that takes no byte for so long does not read: another socket is better than this one.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
+
+/// A frame that has begun must be whole within this (SEMANTICS, deadlines).
+const FRAME_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Keeps one socket of a link connected for ever.
 pub(crate) async fn keep_connected(shared: Arc<Shared>, state: Arc<LinkState>, config: Arc<LinkConfig>, id: u64) {
@@ -59,13 +66,26 @@ async fn serve(shared: &Arc<Shared>, state: &Arc<LinkState>, config: &LinkConfig
         announce(shared, state.name, true).await;
     }
     let mut frames = FramedRead::new(reading, Frames(config.framing));
+    // When it was first seen that a frame has begun and is not whole.
+    let mut begun: Option<Instant> = None;
+    let mut look = tokio::time::interval(LOOK);
     loop {
         let frame = tokio::select! {
             frame = frames.next() => frame,
+            _ = look.tick() => {
+                begun = if frames.read_buffer().is_empty() { None } else { begun.or_else(|| Some(Instant::now())) };
+                if begun.is_some_and(|begun| begun.elapsed() >= FRAME_WITHIN) {
+                    // What comes now would be taken for the rest of it, an approval too.
+                    tracing::warn!(link = state.name.as_str(), "a frame that began is not whole in time");
+                    break;
+                }
+                continue;
+            }
             () = state.reconnect.notified() => break,
             // Nothing can be written any more: messages must not be given to this socket.
             () = gone.closed() => break,
         };
+        begun = None;
         match frame {
             Some(Ok(frame)) if frame.message.is_empty() => {
                 // The framing delivers these, so that the peer hears that we are alive.

@@ -312,17 +312,53 @@ async fn answers(client: &impl GenericClient, shard: i16, facts: &Payment) -> Re
 async fn lanes(client: &impl GenericClient, shard: i16, id: Uuid) -> Result<Vec<LaneLine>, Error> {
     let text = "select number, link, kind, not_before, ended, ended_code from ledger.lane_v1
       where shard = $1 and payment = $2 order by number";
-    let line = |row: &Row| {
-        Ok(LaneLine {
-            number: row.try_get(0)?,
-            link: row.try_get(1)?,
-            kind: row.try_get(2)?,
-            not_before: row.try_get::<_, At>(3)?.0.to_string(),
-            ended: row.try_get(4)?,
-            ended_code: row.try_get(5)?,
-        })
-    };
-    client.query(text, &[&shard, &id]).await?.iter().map(line).collect()
+    client.query(text, &[&shard, &id]).await?.iter().map(lane).collect()
+}
+
+/// What a payment owes and owed, whatever its shard; nothing for one that is not there.
+///
+/// # Errors
+/// [`Error`].
+pub async fn lanes_of(client: &impl GenericClient, payment: Uuid) -> Result<Vec<LaneLine>, Error> {
+    let text = "select number, link, kind, not_before, ended, ended_code from ledger.lane_v1
+      where payment = $1 order by number";
+    client.query(text, &[&payment]).await?.iter().map(lane).collect()
+}
+
+fn lane(row: &Row) -> Result<LaneLine, Error> {
+    Ok(LaneLine {
+        number: row.try_get(0)?,
+        link: row.try_get(1)?,
+        kind: row.try_get(2)?,
+        not_before: row.try_get::<_, At>(3)?.0.to_string(),
+        ended: row.try_get(4)?,
+        ended_code: row.try_get(5)?,
+    })
+}
+
+/// A message that the other side refused for good, and whose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// The payment's id.
+    pub payment: String,
+    /// DE37, by which `trace` finds it.
+    pub rrn: String,
+    /// The message.
+    #[serde(flatten)]
+    pub lane: LaneLine,
+}
+
+/// Messages that ended dead, the latest payments first.
+///
+/// # Errors
+/// [`Error`].
+pub async fn dead_letters(client: &impl GenericClient, most: i64) -> Result<Vec<DeadLetter>, Error> {
+    let text = "select lane.number, lane.link, lane.kind, lane.not_before, lane.ended, lane.ended_code, lane.payment, payment.rrn
+      from ledger.lane_v1 lane join ledger.payment_v1 payment on payment.shard = lane.shard and payment.id = lane.payment
+      where lane.ended = 'dead' order by lane.payment desc, lane.number limit $1";
+    let line =
+        |row: &Row| Ok(DeadLetter { payment: row.try_get::<_, Uuid>(6)?.to_string(), rrn: row.try_get(7)?, lane: lane(row)? });
+    client.query(text, &[&most]).await?.iter().map(line).collect()
 }
 
 async fn captures(client: &impl GenericClient, shard: i16, id: Uuid) -> Result<Vec<CaptureLine>, Error> {

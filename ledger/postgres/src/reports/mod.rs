@@ -7,4 +7,7 @@ mod history;
 
 pub use books::{AccountLine, StatementLine, TrialLine, balance, statement, trial};
 pub use counters::{ColumnCount, durability_settings, evidence_columns, payments_by_state, wal_syncs};
-pub use history::{AnswerLine, CaptureLine, EntryLine, EventLine, History, HoldLine, JournalLine, LaneLine, history, trace};
+pub use history::{
+    AnswerLine, CaptureLine, DeadLetter, EntryLine, EventLine, History, HoldLine, JournalLine, LaneLine, dead_letters, history,
+    lanes_of, trace,
+};

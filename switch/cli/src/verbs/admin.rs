@@ -30,6 +30,12 @@ pub(crate) enum SafAction {
         #[command(flatten)]
         port: Port,
     },
+    /// What the other side refused for good: an issuer still has what was taken back. Somebody has to look.
+    #[command(after_help = "Example: switchyard saf dead --admin 127.0.0.1:9100")]
+    Dead {
+        #[command(flatten)]
+        port: Port,
+    },
     /// Try a payment's owed message again now.
     #[command(after_help = "Example: switchyard saf retry --admin 127.0.0.1:9100 0193…")]
     Retry {
@@ -89,6 +95,7 @@ pub(crate) fn saf(action: SafAction) -> Result<(), Exit> {
             let owed: u64 = status["shards"].as_array().into_iter().flatten().filter_map(|shard| shard["owed"].as_u64()).sum();
             println!("{owed}");
         }
+        SafAction::Dead { port } => print(&get(&port.admin, "/v1/lanes/dead")?),
         SafAction::Retry { port, payment } => print(&post(&port.admin, &format!("/v1/lanes/{payment}/retry"), &json!({}))?),
     }
     Ok(())
