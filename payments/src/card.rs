@@ -42,10 +42,12 @@ impl Pan {
         first
     }
 
-    /// The last four digits.
+    /// The last four digits; fewer of a number so short that with the first six less than three digits of it
+    /// would stay hidden, zeros in their places.
     pub fn last_four(&self) -> [u8; 4] {
+        let shown = usize::from(self.len).saturating_sub(9).min(4);
         let mut last = [b'0'; 4];
-        last.iter_mut().rev().zip(self.reveal().iter().rev()).for_each(|(room, digit)| *room = *digit);
+        last.iter_mut().rev().zip(self.reveal().iter().rev()).take(shown).for_each(|(room, digit)| *room = *digit);
         last
     }
 
@@ -206,6 +208,9 @@ mod tests {
         assert!(!shown.contains("5413"), "{shown}");
         assert!(!shown.contains("2512"), "{shown}");
         assert_eq!((&pan.first_six(), &pan.last_four()), (b"541333", b"0011"));
+        // Three digits stay hidden, of a short number too.
+        assert_eq!(&Pan::new(b"54133377").unwrap().last_four(), b"0000");
+        assert_eq!(&Pan::new(b"54133377731").unwrap().last_four(), b"0031");
     }
 
     #[test]
