@@ -45,9 +45,7 @@ pub(crate) fn is_plainly_a_packed_date(content: Content, units: usize, packed: u
     match (content, units, packed.to_le_bytes()) {
         (Content::Time, 6, [hour, minute, second, ..]) => time(hour, minute, second),
         (Content::MonthDay, 4, [m, d, ..]) => day(number(m), number(d)),
-        (Content::MonthDayTime, 10, [m, d, hour, minute, second, ..]) => {
-            day(number(m), number(d)) && time(hour, minute, second)
-        }
+        (Content::MonthDayTime, 10, [m, d, hour, minute, second, ..]) => day(number(m), number(d)) && time(hour, minute, second),
         _ => false,
     }
 }

@@ -137,28 +137,21 @@ impl Reader<'_> {
         let (start, end) = (from + ahead, from + ahead + width);
         let (wire, whole) = (Span::of(from, end), Span::of(start, end));
         let raw = self.frame.get(whole.range())?;
-        let slot = match plan.form {
+        let (content, converted) = match plan.form {
             Form::Plain => {
                 let value = if plan.blanks { Pad::BLANKS.trim(raw) } else { raw };
                 if !plan.is_right(value) {
                     return None;
                 }
-                let filler = u32::try_from(raw.len() - value.len()).ok()?;
-                Slot::framed(field.number, Span::of(start, end - filler), wire, false)
+                (Span::of(start, start + u32::try_from(value.len()).ok()?), false)
             }
-            Form::Packed { side, fill } => {
-                let content = match usize::try_from(width).ok()? {
-                    width @ ..=charset::WORD => self.unpacked_plainly(plan, (side, fill), (units, width), (at, whole))?,
-                    _ => self.converted_plainly(plan, units, raw, at)?,
-                };
-                Slot::converted(field.number, content, wire, false)
-            }
-            Form::Hex => {
-                let content = self.converted_plainly(plan, units, raw, at)?;
-                Slot::converted(field.number, content, wire, false)
-            }
+            Form::Packed { side, fill } => match usize::try_from(width).ok()? {
+                width @ ..=charset::WORD => (self.unpacked_plainly(plan, (side, fill), (units, width), (at, whole))?, true),
+                _ => (self.converted_plainly(plan, units, raw, at)?, true),
+            },
+            Form::Hex => (self.converted_plainly(plan, units, raw, at)?, true),
         };
-        self.parts.slots.push(slot);
+        self.parts.slots.push(Slot::sound(field.number, content, converted, wire));
         Some(wire.range().end)
     }
 
@@ -199,8 +192,7 @@ impl Reader<'_> {
         let from = side.len();
         let right = match plan.form {
             Form::Packed { side: filled, fill } => {
-                charset::unpack_plainly(filled, fill, units, raw, side)
-                    && plan.is_right(side.get(from..).unwrap_or_default())
+                charset::unpack_plainly(filled, fill, units, raw, side) && plan.is_right(side.get(from..).unwrap_or_default())
             }
             _ => charset::unhex_plainly(raw, side) && plan.is_right(side.get(from..).unwrap_or_default()),
         };
