@@ -104,18 +104,25 @@ pub(crate) fn hex_into(bytes: &[u8], ebcdic: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// Upper-case hexadecimal in ASCII, four bytes at a time.
+/// Upper-case hexadecimal in ASCII, in blocks that the compiler makes vectors of.
 #[inline]
-fn hex_plainly(bytes: &[u8], out: &mut Vec<u8>) {
-    let (blocks, rest) = bytes.as_chunks::<4>();
-    blocks.iter().for_each(|block| out.extend_from_slice(&swar::hex_of_four(*block)));
+pub(crate) fn hex_plainly(bytes: &[u8], out: &mut Vec<u8>) {
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    blocks.iter().for_each(|block| out.extend_from_slice(hex_block(block).as_flattened()));
+    let (fours, rest) = rest.as_chunks::<4>();
+    fours.iter().for_each(|four| out.extend_from_slice(&swar::hex_of_four(*four)));
     if !rest.is_empty() {
-        let mut last = [0; 4];
-        last.iter_mut().zip(rest).for_each(|(room, byte)| *room = *byte);
+        let [a, b, c, d, ..] = swar::word_of(rest).to_le_bytes();
         let end = out.len() + rest.len() * 2;
-        out.extend_from_slice(&swar::hex_of_four(last));
+        out.extend_from_slice(&swar::hex_of_four([a, b, c, d]));
         out.truncate(end);
     }
+}
+
+#[inline(always)]
+fn hex_block(bytes: &[u8; 16]) -> [[u8; 2]; 16] {
+    let digit = |nibble: u8| nibble + b'0' + 7 * u8::from(nibble > 9);
+    bytes.map(|byte| [digit(byte >> 4), digit(byte & 0x0F)])
 }
 
 /// Room for so many pairs of units at the end of a buffer: written in place, a whole field at a time.
@@ -246,7 +253,27 @@ fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8],
 }
 
 /// Bytes that unpacking may write behind the content and take off again: zeros.
-pub(crate) const OVERSHOOT: usize = 8;
+pub(crate) const OVERSHOOT: usize = 16;
+
+/// At most this many bytes of packed digits are unpacked at once.
+pub(crate) const WORD: usize = 8;
+
+/// The first `width` bytes of what stands at `wire`, at most [`WORD`], as one word, where they are as many
+/// units with the right filler; the half-byte of the filler is then zero.
+#[inline(always)]
+pub(crate) fn packed_word(side: Side, fill: u8, units: usize, width: usize, wire: &[u8]) -> Option<u64> {
+    let used = 8 * width;
+    let word = match wire.first_chunk::<WORD>() {
+        // Most fields are not the last ones of their message.
+        Some(word) => u64::from_le_bytes(*word) & u64::MAX.checked_shr(64 - u32::try_from(used).ok()?).unwrap_or(0),
+        None => swar::word_of(wire.get(..width)?),
+    };
+    if units.is_multiple_of(2) {
+        return Some(word);
+    }
+    let at = if side == Side::Left { 4 } else { used - 8 };
+    if word >> at & 0x0F == u64::from(fill) { Some(word & !(0x0F << at)) } else { None }
+}
 
 /// As unpacking of numbers, all of it without a branch per byte. Whether it was right; where not, what was
 /// written is to be taken off.
@@ -293,29 +320,36 @@ fn unpack_digits(packed: &[u8], out: &mut Vec<u8>) -> bool {
     right & all
 }
 
-fn pack_bcd(side: Side, fill: u8, content: &[u8], out: &mut Vec<u8>) {
+#[inline]
+pub(crate) fn pack_bcd(side: Side, fill: u8, content: &[u8], out: &mut Vec<u8>) {
     // Of checked content: digits and `=` (0x3D) have their half-byte below, letters count on from 9.
     let nibble = |byte: u8| ((byte & 0x0F) + 9 * (byte >> 6)) & 0x0F;
-    let (lone, pairs) = match (content.len() % 2, side) {
-        (0, _) => (None, content),
-        (_, Side::Left) => content.split_first().map_or((None, content), |(first, rest)| (Some(*first), rest)),
-        (_, Side::Right) => content.split_last().map_or((None, content), |(last, rest)| (Some(*last), rest)),
-    };
-    if let (Some(byte), Side::Left) = (lone, side) {
-        out.push(fill << 4 | nibble(byte));
+    if content.len().is_multiple_of(2) {
+        return pack_pairs(content, out);
     }
-    let (blocks, rest) = pairs.as_chunks::<8>();
+    match (side, content) {
+        (Side::Left, [first, pairs @ ..]) => {
+            out.push(fill << 4 | nibble(*first));
+            pack_pairs(pairs, out);
+        }
+        (Side::Right, [pairs @ .., last]) => {
+            pack_pairs(pairs, out);
+            out.push(nibble(*last) << 4 | fill);
+        }
+        _ => {}
+    }
+}
+
+/// An even number of digits. What is no whole word is written as one and cut: a write of a length that the
+/// compiler knows is one instruction.
+#[inline(always)]
+fn pack_pairs(content: &[u8], out: &mut Vec<u8>) {
+    let (blocks, rest) = content.as_chunks::<8>();
     blocks.iter().for_each(|block| out.extend_from_slice(&swar::pack_eight(*block)));
     if !rest.is_empty() {
-        let mut last = [b'0'; 8];
-        last.iter_mut().zip(rest).for_each(|(room, byte)| *room = *byte);
-        // Written whole and cut: a write of a length that the compiler knows is one instruction.
         let end = out.len() + rest.len() / 2;
-        out.extend_from_slice(&swar::pack_eight(last));
+        out.extend_from_slice(&swar::pack_eight(swar::word_of(rest).to_le_bytes()));
         out.truncate(end);
-    }
-    if let (Some(byte), Side::Right) = (lone, side) {
-        out.push(nibble(byte) << 4 | fill);
     }
 }
 

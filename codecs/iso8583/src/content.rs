@@ -35,6 +35,21 @@ pub(crate) fn is_plainly_a_date(content: Content, value: &[u8]) -> bool {
     }
 }
 
+/// As [`is_plainly_a_date`] of so many digits that are packed, from the first byte of a word on.
+#[inline(always)]
+pub(crate) fn is_plainly_a_packed_date(content: Content, units: usize, packed: u64) -> bool {
+    let number = |byte: u8| (byte >> 4) * 10 + (byte & 0x0F);
+    let day = |month: u8, day: u8| (1..=12).contains(&month) && (1..=days(month, None)).contains(&day);
+    // Packed digits are in the order of the numbers that they are.
+    let time = |hour, minute, second| (hour < 0x24) & (minute < 0x60) & (second < 0x60);
+    match (content, units, packed.to_le_bytes()) {
+        (Content::Time, 6, [hour, minute, second, ..]) => time(hour, minute, second),
+        (Content::MonthDay, 4, [m, d, ..]) => day(number(m), number(d)),
+        (Content::MonthDayTime, 10, [m, d, hour, minute, second, ..]) => day(number(m), number(d)) && time(hour, minute, second),
+        _ => false,
+    }
+}
+
 #[inline]
 fn digit(byte: u8) -> bool {
     byte.wrapping_sub(b'0') < 10

@@ -2,16 +2,15 @@
 
 use bytes::Bytes;
 
-use crate::class::Content;
 use crate::ebcdic::through;
 use crate::error::{DecodeError, Fault, Got, Kind, Note, Place, Wanted};
-use crate::field::{Charset, Field, Pad, Severity};
+use crate::field::{Charset, Field, Pad, Severity, Side};
 use crate::inside::{ahead, check};
 use crate::layout::{self, extent};
 use crate::message::{Message, Parts, Slot, Span};
 use crate::plan::{Extent, Form, Plan};
 use crate::spec::Spec;
-use crate::{charset, content};
+use crate::{charset, swar};
 
 /// The longest frame that is looked at. Framing caps are far below.
 pub const LONGEST_FRAME: usize = 0x0FFF_FFFF;
@@ -132,44 +131,68 @@ impl Reader<'_> {
     /// before it left a trace, and read carefully.
     #[inline]
     fn plainly(&mut self, field: &Field, at: usize) -> Option<usize> {
-        let plan = field.plan?;
+        let plan = field.plan.as_ref()?;
         let Extent { units, ahead, width } = plan.extent(self.frame.get(at..)?)?;
         let from = u32::try_from(at).ok()?;
         let (start, end) = (from + ahead, from + ahead + width);
         let (wire, whole) = (Span::of(from, end), Span::of(start, end));
         let raw = self.frame.get(whole.range())?;
-        let slot = match plan.form {
-            Form::Plain if plan.is_right(raw) => Slot::framed(field.number, whole, wire, false),
-            Form::Text => {
-                let value = Pad::BLANKS.trim(raw);
+        let (content, converted) = match plan.form {
+            Form::Plain => {
+                let value = if plan.blanks { Pad::BLANKS.trim(raw) } else { raw };
                 if !plan.is_right(value) {
                     return None;
                 }
-                let filler = u32::try_from(raw.len() - value.len()).ok()?;
-                Slot::framed(field.number, Span::of(start, end - filler), wire, false)
+                (Span::of(start, start + u32::try_from(value.len()).ok()?), false)
             }
-            Form::Packed { .. } | Form::Hex { .. } => {
-                let content = self.converted_plainly(plan, units, raw, at)?;
-                Slot::converted(field.number, content, wire, false)
-            }
-            Form::Plain => return None,
+            Form::Packed { side, fill } => match usize::try_from(width).ok()? {
+                width @ ..=charset::WORD => (self.unpacked_plainly(plan, (side, fill), (units, width), (at, whole))?, true),
+                _ => (self.converted_plainly(plan, units, raw, at)?, true),
+            },
+            Form::Hex => (self.converted_plainly(plan, units, raw, at)?, true),
         };
-        self.parts.slots.push(slot);
+        self.parts.slots.push(Slot::sound(field.number, content, converted, wire));
         Some(wire.range().end)
     }
 
-    /// Converts a sound field that starts at `at` into the side buffer: where its content stands there.
+    /// Unpacks digits of at most a word into the side buffer, filler and all, and leaves the filler out where it
+    /// tells the place of the content: nothing is moved, and nothing depends on where the filler is.
     #[inline(always)]
-    fn converted_plainly(&mut self, plan: Plan, units: u32, raw: &[u8], at: usize) -> Option<Span> {
-        // All fields that follow together take at most two units a byte, so one buffer does for all.
-        let (units, expected) = (usize::try_from(units).ok()?, (self.frame.len() - at) * 2);
+    fn unpacked_plainly(
+        &mut self,
+        plan: &Plan,
+        (filled, fill): (Side, u8),
+        (units, width): (u32, usize),
+        (at, whole): (usize, Span),
+    ) -> Option<Span> {
+        let units = usize::try_from(units).ok()?;
+        let word = charset::packed_word(filled, fill, units, width, self.frame.get(whole.range().start..)?)?;
+        let (digits, right) = swar::unpack_sixteen(word);
+        if !right || !plan.is_right_packed(units, word) {
+            return None;
+        }
+        let side = self.parts.side.room(charset::OVERSHOOT, self.most_units(at));
+        let from = side.len();
+        side.extend_from_slice(&digits);
+        side.truncate(from + width * 2);
+        let first = from + usize::from(filled == Side::Left && units % 2 == 1);
+        Some(Span::new(first, first + units))
+    }
+
+    /// So many units, and what is taken off again, may be converted from here on: no byte is more than two.
+    fn most_units(&self, at: usize) -> usize {
+        (self.frame.len() - at) * 2 + charset::OVERSHOOT
+    }
+
+    /// Converts a sound field that starts at `at` into the side buffer: where its content stands there.
+    #[inline(never)]
+    fn converted_plainly(&mut self, plan: &Plan, units: u32, raw: &[u8], at: usize) -> Option<Span> {
+        let (units, expected) = (usize::try_from(units).ok()?, self.most_units(at));
         let side = self.parts.side.room(units + charset::OVERSHOOT, expected);
         let from = side.len();
         let right = match plan.form {
             Form::Packed { side: filled, fill } => {
-                charset::unpack_plainly(filled, fill, units, raw, side)
-                    && (plan.content == Content::N
-                        || content::is_plainly_a_date(plan.content, side.get(from..).unwrap_or_default()))
+                charset::unpack_plainly(filled, fill, units, raw, side) && plan.is_right(side.get(from..).unwrap_or_default())
             }
             _ => charset::unhex_plainly(raw, side) && plan.is_right(side.get(from..).unwrap_or_default()),
         };
@@ -212,8 +235,7 @@ impl Reader<'_> {
     fn converted(&mut self, field: &Field, at: usize, extent: layout::Extent) -> Result<(), Fault> {
         let layout::Extent { units, start, end } = extent;
         let raw = self.frame.get(start..end).unwrap_or_default();
-        // All fields that follow together take at most two units a byte, so one buffer does for all.
-        let side = self.parts.side.room(units + 1, (self.frame.len() - start).saturating_mul(2));
+        let side = self.parts.side.room(units + 1, self.most_units(at));
         let from = side.len();
         charset::unpack(field.charset, field.content, units, raw, side).map_err(|fault| fault.behind(start))?;
         let whole = side.get(from..).unwrap_or_default();

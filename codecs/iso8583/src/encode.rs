@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use crate::bitmap::{Bitmap, Third};
 use crate::error::{EncodeError, Fault, Got, Kind, Place, Wanted};
 use crate::field::{Field, Length, Pad, Severity};
-use crate::inside::{check, is_plainly_right};
+use crate::inside::check;
 use crate::message::Message;
+use crate::plan::{Form, Plan};
 use crate::spec::Spec;
 use crate::{charset, prefix};
 
@@ -130,40 +131,35 @@ impl Spec {
 /// Writes one field or subfield with its prefix, canonical. Faults count in its content.
 #[inline]
 pub(crate) fn write_field(field: &Field, value: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-    if write_plainly(field, value, out) { Ok(()) } else { write_carefully(field, value, out) }
+    match &field.plan {
+        Some(plan) if write_plainly(plan, value, out) => Ok(()),
+        _ => write_carefully(field, value, out),
+    }
 }
 
 /// Writes content of a usual form in which nothing is wrong; anything else is written, or refused,
 /// carefully. See `decode.rs`, where reading does the same.
-#[inline]
-fn write_plainly(field: &Field, value: &[u8], out: &mut Vec<u8>) -> bool {
-    let value = field.pad.trim(value);
-    let max = field.length.max();
-    let missing = max.saturating_sub(value.len());
-    let blanks = match field.length {
-        Length::Fixed(_) if missing == 0 => 0,
-        Length::Fixed(_) if field.pad == Pad::BLANKS => missing,
-        Length::Fixed(_) => return false,
-        Length::Variable { .. } | Length::Enclosed { .. } => 0,
-    };
-    if value.len() > max || !is_plainly_right(field, value) {
+#[inline(always)]
+fn write_plainly(plan: &Plan, value: &[u8], out: &mut Vec<u8>) -> bool {
+    let value = if plan.blanks { Pad::BLANKS.trim(value) } else { value };
+    let Some(filler) = plan.filler(value.len()) else { return false };
+    if !plan.is_right(value) {
         return false;
     }
-    if let Length::Variable { prefix, .. } = field.length {
-        if !prefix::is_exact(prefix, max, field.charset, value.len()) {
-            return false;
+    plan.tell(value.len(), out);
+    match plan.form {
+        Form::Plain => {
+            out.extend_from_slice(value);
+            if filler > 0 {
+                out.resize(out.len() + filler, b' ');
+            }
         }
-        prefix::write(prefix, field.charset, value.len(), out);
-    }
-    charset::pack(field.charset, value, out);
-    if blanks > 0 {
-        // A blank is a unit of text, and one byte in every charset of text.
-        out.resize(out.len() + blanks, charset::blank(field.charset));
+        Form::Packed { side, fill } => charset::pack_bcd(side, fill, value, out),
+        Form::Hex => charset::hex_plainly(value, out),
     }
     true
 }
 
-#[cold]
 #[inline(never)]
 fn write_carefully(field: &Field, value: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     let value = field.pad.trim(value);

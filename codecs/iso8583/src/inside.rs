@@ -12,18 +12,6 @@ use crate::path::Label;
 use crate::shape::{Element, Shape, Tagged, Walk};
 use crate::{charset, content, prefix, tlv};
 
-/// Whether canonical content is right, where that can be told quickly: see [`content::is_plainly_right`].
-/// `false` says nothing; [`check`] decides.
-#[inline]
-pub(crate) fn is_plainly_right(field: &Field, value: &[u8]) -> bool {
-    let shaped = match field.shape {
-        Shape::Plain => true,
-        Shape::BerTlv => tlv::are_plain(value),
-        _ => false,
-    };
-    shaped && content::is_plainly_right(field.content, value)
-}
-
 /// Checks canonical content: its class, then its structure. Faults count in the content; what the
 /// spec lets pass with a note is appended to `notes`, counted alike.
 pub(crate) fn check(field: &Field, value: &[u8], notes: &mut Vec<Fault>) -> Result<(), Fault> {

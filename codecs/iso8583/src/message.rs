@@ -147,6 +147,12 @@ impl Default for Parts {
 }
 
 impl Slot {
+    /// A field in which nothing is wrong.
+    #[inline(always)]
+    pub(crate) fn sound(number: u8, content: Span, converted: bool, wire: Span) -> Self {
+        Self { number, side: converted, faulty: false, content, wire }
+    }
+
     /// A field that stands in the frame as it is, at `content`.
     pub(crate) fn framed(number: u8, content: Span, wire: Span, faulty: bool) -> Self {
         Self { number, side: false, faulty, content, wire }

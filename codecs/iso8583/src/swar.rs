@@ -39,6 +39,31 @@ pub(crate) fn unpack_eight(packed: [u8; 4]) -> ([u8; 8], bool) {
     ((THREES | nibbles).to_le_bytes(), (nibbles + SIX) & HIGH == 0)
 }
 
+/// Sixteen digits as ASCII characters, of eight bytes of packed ones, and whether they are digits.
+#[inline(always)]
+pub(crate) fn unpack_sixteen(packed: u64) -> ([u8; 16], bool) {
+    let [a, b, c, d, e, f, g, h] = packed.to_le_bytes();
+    let ((low, low_right), (high, high_right)) = (unpack_eight([a, b, c, d]), unpack_eight([e, f, g, h]));
+    let digits = u128::from(u64::from_le_bytes(low)) | u128::from(u64::from_le_bytes(high)) << 64;
+    (digits.to_le_bytes(), low_right & high_right)
+}
+
+/// Fewer than eight bytes as the first ones of a word, zeros behind. Of parts that may overlap, never byte
+/// by byte through memory: a word that is read where single bytes were just written waits for all of them.
+#[inline(always)]
+pub(crate) fn word_of(bytes: &[u8]) -> u64 {
+    let behind = |first: usize| 8 * (bytes.len() - first);
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>(), bytes.first_chunk::<2>(), bytes.last_chunk::<2>()) {
+        (Some(first), Some(last), ..) => {
+            u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (behind(4) & 63)
+        }
+        (_, _, Some(first), Some(last)) => {
+            u64::from(u16::from_le_bytes(*first)) | u64::from(u16::from_le_bytes(*last)) << (behind(2) & 63)
+        }
+        _ => bytes.first().map_or(0, |byte| u64::from(*byte)),
+    }
+}
+
 /// Eight characters of upper-case hexadecimal, of four bytes.
 #[inline]
 pub(crate) fn hex_of_four(bytes: [u8; 4]) -> [u8; 8] {
@@ -106,6 +131,13 @@ mod tests {
         }
         assert_eq!(unpack_eight([0x12, 0x34, 0x56, 0x70]), (*b"12345670", true));
         assert!(!unpack_eight([0x12, 0x34, 0x56, 0x7A]).1 && !unpack_eight([0xF2, 0x34, 0x56, 0x70]).1);
+        assert_eq!(unpack_sixteen(u64::from_le_bytes([0x12, 0x34, 0x56, 0x78, 0x90, 0, 0, 1])), (*b"1234567890000001", true));
+        assert!((0..8).all(|at| !unpack_sixteen(0xA << (8 * at)).1 && !unpack_sixteen(0xA0 << (8 * at)).1));
+        for length in 0..8 {
+            let mut word = [0; 8];
+            word.iter_mut().zip(1..).take(length).for_each(|(byte, number)| *byte = number);
+            assert_eq!(word_of(&[1, 2, 3, 4, 5, 6, 7][..length]), u64::from_le_bytes(word), "{length}");
+        }
         assert_eq!(hex_of_four([0x1A, 0xF0, 0x9B, 0xC7]), *b"1AF09BC7");
         assert_eq!(pack_eight(*b"1A=9f067"), [0x1A, 0xD9, 0xF0, 0x67]);
         assert!(all_digits(b"") && all_printable(b""));

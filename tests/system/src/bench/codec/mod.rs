@@ -16,7 +16,7 @@ use bytes::Bytes;
 use iso8583::Spec;
 use testkit::KitError;
 
-use self::limit::{Contents, Places};
+use self::limit::{Contents, Found};
 use self::peer::Peer;
 use self::rounds::{Turn, best, timed};
 use self::sample::{FIELDS, Layout};
@@ -49,6 +49,8 @@ struct Times {
     copy: f64,
     decode: f64,
     limit_decode: f64,
+    /// As the limit, which leaves what is packed or hexadecimal as it stands.
+    places_only: f64,
     peer_decode: f64,
     encode: f64,
     limit_encode: f64,
@@ -97,11 +99,11 @@ fn measure(layout: Layout, spec: &Spec, frame: &Bytes, peer: &mut Peer, rounds: 
     let (message, contents, mti) = (sample::message(), sample::contents(), sample::MTI.as_bytes());
     let contents: Contents<'_> = std::array::from_fn(|nth| contents.get(nth).map_or(&[][..], |(_, content)| content));
     let mti = mti.first_chunk::<4>().unwrap_or(b"????");
-    let mut places = Places::default();
+    let (mut found, mut placed) = (Found::default(), Found::default());
     let mut buffers = [const { Vec::new() }; 3];
     let [copied, written, limit_written] = &mut buffers;
     let peer = std::cell::RefCell::new(peer);
-    let mut turns: [Turn<'_>; 7] = [
+    let mut turns: [Turn<'_>; 8] = [
         Box::new(|| {
             Ok(timed(4_000, || {
                 copied.clear();
@@ -117,10 +119,19 @@ fn measure(layout: Layout, spec: &Spec, frame: &Bytes, peer: &mut Peer, rounds: 
         Box::new(|| {
             Ok(timed(2_000, || {
                 let read = match layout {
-                    Layout::Ascii => limit::read_ascii(black_box(frame), &mut places),
-                    Layout::Packed => limit::read_packed(black_box(frame), &mut places),
+                    Layout::Ascii => limit::read_ascii(black_box(frame), &mut found),
+                    Layout::Packed => limit::read_packed(black_box(frame), &mut found),
                 };
-                let _ = black_box((read, &places));
+                let _ = black_box((read, &found));
+            }))
+        }),
+        Box::new(|| {
+            Ok(timed(2_000, || {
+                let read = match layout {
+                    Layout::Ascii => limit::place_ascii(black_box(frame), &mut placed),
+                    Layout::Packed => limit::place_packed(black_box(frame), &mut placed),
+                };
+                let _ = black_box((read, &placed));
             }))
         }),
         Box::new(|| peer.borrow_mut().decode(layout, 25)),
@@ -143,21 +154,22 @@ fn measure(layout: Layout, spec: &Spec, frame: &Bytes, peer: &mut Peer, rounds: 
         }),
         Box::new(|| peer.borrow_mut().encode(layout, 25)),
     ];
-    let [copy, decode, limit_decode, peer_decode, encode, limit_encode, peer_encode] = best(&mut turns, rounds)?;
+    let [copy, decode, limit_decode, places_only, peer_decode, encode, limit_encode, peer_encode] = best(&mut turns, rounds)?;
     drop(turns);
     if [written, limit_written].iter().any(|written| *written != frame) {
         return Err(KitError::Bench(format!("what was written is not the message in {}", layout.name())));
     }
-    Ok(Times { copy, decode, limit_decode, peer_decode, encode, limit_encode, peer_encode })
+    Ok(Times { copy, decode, limit_decode, places_only, peer_decode, encode, limit_encode, peer_encode })
 }
 
 fn table(layout: Layout, times: &Times, tell: &mut impl FnMut(&str)) {
-    tell(&format!("{}, {} bytes:          ns  ns/field  of the limit", layout.name(), layout.length()));
+    tell(&format!("{}, {} bytes:            ns  ns/field  of the limit", layout.name(), layout.length()));
     let mut row = |name: &str, ns: f64, limit: f64| {
-        tell(&format!("  {name:<24} {ns:>8.1} {:>8.2}  {:>8.2}", ns / FIELDS as f64, limit / ns));
+        tell(&format!("  {name:<26} {ns:>8.1} {:>8.2}  {:>8.2}", ns / FIELDS as f64, limit / ns));
     };
     row("copy of the bytes", times.copy, times.limit_decode);
     row("decode, limit", times.limit_decode, times.limit_decode);
+    row("decode, limit, places only", times.places_only, times.limit_decode);
     row("decode, codec", times.decode, times.limit_decode);
     row("decode, pyiso8583", times.peer_decode, times.limit_decode);
     row("encode, limit", times.limit_encode, times.limit_encode);

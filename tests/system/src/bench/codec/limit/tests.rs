@@ -19,21 +19,53 @@ fn bitmap(layout: Layout) -> std::ops::Range<usize> {
     }
 }
 
-fn read(layout: Layout, frame: &[u8], places: &mut Places) -> Result<(), Refused> {
+fn read(layout: Layout, frame: &[u8], places: &mut Found) -> Result<(), Refused> {
     match layout {
         Layout::Ascii => read_ascii(frame, places),
         Layout::Packed => read_packed(frame, places),
     }
 }
 
+fn place(layout: Layout, frame: &[u8], found: &mut Found) -> Result<(), Refused> {
+    match layout {
+        Layout::Ascii => place_ascii(frame, found),
+        Layout::Packed => place_packed(frame, found),
+    }
+}
+
 #[test]
-fn the_limit_finds_every_field_where_the_codec_finds_it() {
+fn the_limit_hands_over_the_content_that_the_codec_hands_over() {
     for layout in Layout::ALL {
-        let (frame, mut places) = (frame(layout), Places::default());
-        read(layout, &frame, &mut places).expect("a sound message");
+        let (frame, mut found) = (frame(layout), Found::default());
+        read(layout, &frame, &mut found).expect("a sound message");
         for (nth, (number, content)) in contents().iter().enumerate() {
-            let found = places.content(&frame, nth);
-            let bare = match (layout, found) {
+            assert_eq!(found.content(&frame, nth), content, "{layout:?} field {number}");
+        }
+    }
+}
+
+#[test]
+fn packed_digits_of_every_length_are_handed_over() {
+    let spec = Layout::Packed.spec().expect("a sound table");
+    for (pan, acquirer) in (0..=19).flat_map(|pan| (0..=11).map(move |acquirer| (pan, acquirer))) {
+        let (pan, acquirer) = (&"1234567890123456789"[..pan], &"98765432109"[..acquirer]);
+        let mut message = message();
+        message.set(2, pan).set(32, acquirer);
+        let (frame, mut found) = (spec.encode(&message).expect("a sound message"), Found::default());
+        read(Layout::Packed, &frame, &mut found).expect("a sound message");
+        for (nth, number) in numbers().enumerate() {
+            assert_eq!(Some(found.content(&frame, nth)), message.get(number), "field {number}: {pan} {acquirer}");
+        }
+    }
+}
+
+#[test]
+fn places_only_are_where_the_fields_stand() {
+    for layout in Layout::ALL {
+        let (frame, mut found) = (frame(layout), Found::default());
+        place(layout, &frame, &mut found).expect("a sound message");
+        for (nth, (number, content)) in contents().iter().enumerate() {
+            let bare = match (layout, found.content(&frame, nth)) {
                 (Layout::Packed, packed) if hex::encode(packed).ends_with(&*String::from_utf8_lossy(content)) => continue,
                 (Layout::Ascii, text) if matches!(number, 52 | 55) => hex::decode(text).expect("hexadecimal"),
                 (_, found) => found.to_vec(),
@@ -52,7 +84,9 @@ fn the_limit_refuses_what_the_codec_refuses_whichever_byte_is_changed() {
             for byte in 0..=u8::MAX {
                 let mut frame = sound.clone();
                 frame[at] = byte;
-                let limit = read(layout, &frame, &mut Places::default());
+                let limit = read(layout, &frame, &mut Found::default());
+                let placed = place(layout, &frame, &mut Found::default());
+                assert_eq!(placed, limit, "{layout:?}: {byte:#04x} at {at}");
                 let codec = spec.decode(frame.into());
                 // Another bitmap may make another message of the same bytes, which the limit knows not.
                 let same = codec.as_ref().is_ok_and(|read| read.fields().map(|(number, _)| number).eq(numbers()));
@@ -70,12 +104,12 @@ fn the_limit_refuses_what_the_codec_refuses_wherever_the_frame_ends() {
     for layout in Layout::ALL {
         let (spec, sound) = (layout.spec().expect("a sound table"), frame(layout));
         for length in 0..sound.len() {
-            assert!(read(layout, &sound[..length], &mut Places::default()).is_err(), "{layout:?}: {length}");
+            assert!(read(layout, &sound[..length], &mut Found::default()).is_err(), "{layout:?}: {length}");
             assert!(spec.decode(sound[..length].to_vec().into()).is_err(), "{layout:?}: {length}");
         }
         let mut longer = sound.clone();
         longer.push(b'0');
-        assert!(read(layout, &longer, &mut Places::default()).is_err());
+        assert!(read(layout, &longer, &mut Found::default()).is_err());
         assert!(spec.decode(longer.into()).is_err());
     }
 }
