@@ -10,7 +10,7 @@ pub(super) fn digits(bytes: &[u8]) -> bool {
 /// Whether every half-byte is at most 9.
 #[inline(always)]
 pub(super) fn packed(bytes: &[u8]) -> bool {
-    let word = |word: u64| ((word & LOW) + SIXES | (word >> 4 & LOW) + SIXES) & HIGH == 0;
+    let word = |word: u64| (((word & LOW) + SIXES) | (((word >> 4) & LOW) + SIXES)) & HIGH == 0;
     words(bytes, word, |byte| byte & 0x0F <= 9 && byte >> 4 <= 9)
 }
 
@@ -19,7 +19,7 @@ pub(super) fn packed(bytes: &[u8]) -> bool {
 pub(super) fn printable(bytes: &[u8]) -> bool {
     let word = |word: u64| {
         let seven = word & !TOPS;
-        (word | !(seven + 0x6060_6060_6060_6060) | seven + 0x0101_0101_0101_0101) & TOPS == 0
+        (word | !(seven + 0x6060_6060_6060_6060) | (seven + 0x0101_0101_0101_0101)) & TOPS == 0
     };
     words(bytes, word, |byte| matches!(byte, 0x20..=0x7E))
 }

@@ -134,7 +134,7 @@ impl<'a, const CONVERT: bool> Cursor<'a, CONVERT> {
         let (start, to) = (self.at, self.to);
         let text = self.run(field, length)?;
         if !CONVERT {
-            let right = length % 2 == 0 && hexadecimal(text) && (field != 55 || tlv::well_formed_text(text));
+            let right = length.is_multiple_of(2) && hexadecimal(text) && (field != 55 || tlv::well_formed_text(text));
             return if right { Ok(Place::framed(start, self.at)) } else { Err(refused) };
         }
         self.to = to + length / 2;

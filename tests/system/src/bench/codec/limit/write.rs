@@ -140,7 +140,7 @@ fn places<const N: usize>(number: usize) -> [u8; N] {
 /// Two digits packed.
 #[inline(always)]
 fn two(number: usize) -> u8 {
-    ((number / 10) << 4 | number % 10) as u8
+    (((number / 10) << 4) | (number % 10)) as u8
 }
 
 /// Digits packed two a byte; of an odd number the first has a zero in front.
