@@ -51,6 +51,12 @@ impl Pan {
         last
     }
 
+    /// Whether an issuer can have issued it (ISO/IEC 7812-1): 10 digits or more, the last one the check digit.
+    /// Clearing files take no other.
+    pub fn well_formed(&self) -> bool {
+        self.reveal().len() >= 10 && self.luhn_valid()
+    }
+
     /// Whether the last digit is the Luhn check digit (ISO/IEC 7812-1 annex B).
     pub fn luhn_valid(&self) -> bool {
         let sum: u32 = self
@@ -217,5 +223,8 @@ mod tests {
     fn luhn_tells_a_wrong_digit() {
         assert!(Pan::new(b"5413330089020011").unwrap().luhn_valid());
         assert!(!Pan::new(b"5413330089020012").unwrap().luhn_valid());
+        assert!(Pan::new(b"5413330089020011").unwrap().well_formed());
+        let short = Pan::new(b"541333001").unwrap();
+        assert!(short.luhn_valid() && !short.well_formed(), "nine digits are no card number, whatever the last one is");
     }
 }

@@ -27,6 +27,9 @@ pub enum State {
     Enquiring = 8,
     /// A credit transfer that the bank accepted; its journal is posted.
     Executed = 9,
+    /// A completion whose authorization was not found: told as accepted, since an advice is never refused,
+    /// kept with its card, and nothing is captured. An operator must find what it belongs to.
+    Unmatched = 10,
 }
 
 /// Why a payment changed its state. The numbers are stored: never renumber, never use one again. 15 was
@@ -66,6 +69,8 @@ pub enum Cause {
     AdviceAcknowledged = 16,
     /// Nothing was sent on the first route; the next one is tried, with a header of its own.
     Rerouted = 17,
+    /// An operator has an owed message tried again that the network had refused.
+    Revived = 18,
 }
 
 /// A change that the lifecycle does not know. Always a bug or a race that must be re-read.
@@ -80,7 +85,7 @@ pub struct Illegal {
 
 impl State {
     /// Every state.
-    pub const ALL: [State; 9] = [
+    pub const ALL: [State; 10] = [
         State::Sent,
         State::Approved,
         State::Captured,
@@ -90,6 +95,7 @@ impl State {
         State::Reversed,
         State::Enquiring,
         State::Executed,
+        State::Unmatched,
     ];
 
     /// From its stored number.
@@ -108,7 +114,7 @@ impl State {
         match (from, cause) {
             (None, C::Accepted) => Ok(S::Sent),
             (None, C::OwnDecline) => Ok(S::Declined),
-            (None, C::Completion) => Ok(S::Captured),
+            (None, C::Completion) => Ok(S::Unmatched),
             (Some(S::Sent), C::Rerouted) => Ok(S::Sent),
             (Some(S::Sent), C::Approval) => Ok(S::Approved),
             (Some(S::Sent | S::Approved), C::Capture) => Ok(S::Captured),
@@ -123,6 +129,9 @@ impl State {
             // A completion may still be owed, ahead of the reversal in the lane.
             (Some(S::Reversing), C::DeadLetter | C::AcquirerReversal | C::AdviceAcknowledged) => Ok(S::Reversing),
             (Some(S::Reversed), C::AdviceAcknowledged | C::DeadLetter) => Ok(S::Reversed),
+            (Some(state @ (S::Captured | S::Reversing | S::Reversed)), C::Revived) => Ok(state),
+            // Nothing of it was ever sent.
+            (Some(S::Unmatched), C::AcquirerReversal) => Ok(S::Reversed),
             _ => Err(Illegal { from: from.unwrap_or(S::Sent), cause }),
         }
     }
@@ -143,13 +152,13 @@ impl State {
 
     /// Whether money may still move because of it: it is neither declined, abandoned nor reversed.
     pub fn is_open(self) -> bool {
-        matches!(self, State::Sent | State::Approved | State::Captured | State::Reversing | State::Enquiring)
+        matches!(self, State::Sent | State::Approved | State::Captured | State::Reversing | State::Enquiring | State::Unmatched)
     }
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Cause; 16] = [
+    pub const ALL: [Cause; 17] = [
         Cause::Accepted,
         Cause::Approval,
         Cause::Capture,
@@ -166,6 +175,7 @@ impl Cause {
         Cause::DeadLetter,
         Cause::AdviceAcknowledged,
         Cause::Rerouted,
+        Cause::Revived,
     ];
 
     /// From its stored number.

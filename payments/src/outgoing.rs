@@ -73,6 +73,8 @@ pub enum Outgoing {
     CreditTransfer(Box<TransferOut>),
     /// pacs.028.
     StatusRequest(Box<StatusRequestOut>),
+    /// 0810 to a network's own 0800.
+    Managed(NetworkResponse),
 }
 
 /// 0800 towards a network.
@@ -171,6 +173,8 @@ pub enum Incoming {
     Network(NetworkAnswer),
     /// pacs.002.
     Transfer(Box<TransferAnswer>),
+    /// No answer at all: the network's own 0800.
+    Manage(crate::request::NetworkRequest),
 }
 
 /// 0110, 0210, 0230 or 0430 as received.

@@ -98,6 +98,8 @@ pub struct CardRequest {
     pub amount: Amount,
     /// The card: token, masked digits and sealed data.
     pub card: CardRef,
+    /// [`crate::Pan::well_formed`]: a number that is not can be approved by nobody, nor presented.
+    pub well_formed: bool,
     /// Whether and how a PIN came.
     pub pin: Option<PinEntry>,
     /// Facts for clearing and disputes.
@@ -117,6 +119,10 @@ pub struct Completion {
     pub amount: Amount,
     /// DE38 of the authorization, where the terminal sends it.
     pub approval: Option<crate::ApprovalCode>,
+    /// The card (DE2, 14, 23), where it came: the authorization is another one if its card is.
+    pub card: Option<CardRef>,
+    /// Facts for clearing and disputes, for where no authorization is found that has them.
+    pub evidence: Evidence,
 }
 
 /// 0400 or 0420.
@@ -149,7 +155,7 @@ pub struct OriginalKey {
 }
 
 /// DE70 of a network management message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkFunction {
     /// 001.

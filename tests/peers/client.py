@@ -92,6 +92,8 @@ class Run:
         self.form = None
         self.amounts = set()
         self.book = []
+        # Completions that belong to nothing.
+        self.kept = []
         self.checks = Counter()
         self.failures = []
 
@@ -213,10 +215,13 @@ class Run:
     def sign_on(self):
         for terminal in self.terminals:
             for function in ("001", "301"):
-                fields = {"7": transmission_time(), "11": terminal.next_stan(), "70": function}
-                terminal.send("0800", fields, key=None)
-                answer = self.receive(terminal)
-                self.check("0800 is answered", answer.mti == "0810" and answer.get("39") == "00" and answer.get("11") == fields["11"], str(answer))
+                self.manage(terminal, function)
+
+    def manage(self, terminal, function):
+        fields = {"7": transmission_time(), "11": terminal.next_stan(), "70": function}
+        terminal.send("0800", fields, key=None)
+        answer = self.receive(terminal)
+        self.check("0800 is answered", answer.mti == "0810" and answer.get("39") == "00" and answer.get("11") == fields["11"], str(answer))
 
     def random_payment(self):
         """Purchase, authorization with or without completion, refund, balance; right PIN, wrong PIN or none."""
@@ -373,6 +378,36 @@ class Run:
             self.check("silence is declined as such", answer.get("39") in UNANSWERED, str(answer))
             self.enter("purchase", card, amount, answer, None)
 
+    def wrong_check_digit_is_no_card(self):
+        """No clearing file takes such a card, so nobody is asked about it."""
+        terminal, card, amount = self.terminal(), self.good_card(), self.amount()
+        pan = self.chosen.before_switch + card.pan[len(self.chosen.before_switch):-1]
+        wrong = pan + str((int(population.luhn(pan)) + 1) % 10)
+        answer = self.exchange(terminal, "0200", {**self.card_fields(terminal, card, "000000", amount, None), "2": wrong})
+        self.check("a wrong check digit is no card", answer.get("39") == "14", str(answer))
+
+    def signed_off_asks_for_nothing(self):
+        terminal, card = self.terminal(), self.good_card()
+        self.manage(terminal, "002")
+        amount = self.amount()
+        fields = self.card_fields(terminal, card, "000000", amount, card.pin)
+        refused = self.exchange(terminal, "0200", fields)
+        self.check("a terminal that signed off is refused", refused.get("39") == "58", str(refused))
+        self.manage(terminal, "001")
+        # It left no claim behind.
+        self.enter("purchase", card, amount, self.exchange(terminal, "0200", fields), "00")
+
+    def completion_without_authorization(self):
+        """Authorized by voice: an advice is never refused."""
+        terminal, card = self.terminal(), self.good_card()
+        fields = terminal.base("000000", self.amount())
+        fields.update({"2": card.pan, "14": card.expiry, "37": f"V{self.random.getrandbits(32):011d}", "38": "VOICE1"})
+        first = self.exchange(terminal, "0220", fields)
+        self.check("a completion without authorization is taken", first.get("39") == "00" and first.get("37") == fields["37"], str(first))
+        again = self.exchange(terminal, "0221", fields)
+        self.check("and its repeat is told the same", again.get("39") == "00", str(again))
+        self.kept.append({"rrn": fields["37"], "amount": int(fields["4"])})
+
     def all(self):
         """Every scenario, played by the terminals of one form after those of another."""
         for form in wire.FORMS.values():
@@ -395,6 +430,10 @@ class Run:
             self.wrong_mac_on_a_reversal_reverses_nothing()
             self.partial_reversal()
             self.format_error()
+            if self.chosen.before_switch:
+                self.wrong_check_digit_is_no_card()
+                self.signed_off_asks_for_nothing()
+                self.completion_without_authorization()
         self.garbage_closes_only_its_own_connection()
         if self.chosen.silent:
             self.silence_is_declined()
@@ -412,6 +451,7 @@ def main():
     options.add_argument("--rounds", type=int, default=3, help="of each special scenario")
     options.add_argument("--burst", type=int, default=20, help="in flight at once")
     options.add_argument("--no-partial-reversals", action="store_true", help="the link takes none: DE95 is refused and changes nothing")
+    options.add_argument("--before-switch", metavar="PREFIX", help="play what only a switch does; PREFIX: of cards that it presents in a clearing file")
     options.add_argument("--silent", type=int, default=0, help="payments whose answer the issuer keeps to itself")
     options.add_argument("--max-amount", type=int, default=50_000, help="minor units")
     options.add_argument("--timeout", type=float, default=30.0, help="seconds that the terminal waits")
@@ -422,7 +462,7 @@ def main():
         run.all()
     except (OSError, wire.Damaged) as error:
         run.failures.append(f"the run ended early: {type(error).__name__}: {error}")
-    print(json.dumps({"book": run.book, "checks": dict(sorted(run.checks.items())), "failures": run.failures}), flush=True)
+    print(json.dumps({"book": run.book, "kept": run.kept, "checks": dict(sorted(run.checks.items())), "failures": run.failures}), flush=True)
     return 1 if run.failures else 0
 
 

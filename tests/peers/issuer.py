@@ -4,8 +4,8 @@
 
 The first line of standard input is JSON with the keys, {"networks": {"dual": {"zpk": "...", "zak": "..."}}}.
 It listens on a port of its own choice and prints {"listening": PORT}. Every further line of standard
-input is a command: `book` prints the book as one line of JSON, `report PATH` writes the report of
-docs/clearing.md, `settle SECONDS` waits until every payment that was answered with silence has been reversed,
+input is a command: `book` prints the book as one line of JSON, `manage FUNCTION` sends an 0800 of its own and
+prints the code of its answer, `report PATH` writes the report of docs/clearing.md, `settle SECONDS` waits until every payment that was answered with silence has been reversed,
 end of input prints the book and ends.
 
 It is a host in its own right: it answers repeats from its book, refuses a changed amount, remembers a
@@ -15,6 +15,7 @@ needed stands in `faults`.
 
 import argparse
 import json
+import queue
 import socket
 import sys
 import threading
@@ -49,6 +50,8 @@ class Book:
         self.faults = []
         self.totals = {}
         self.approvals = 0
+        self.links = []
+        self.managed = queue.SimpleQueue()
 
     # ------------------------------------------------------------------ messages
 
@@ -64,7 +67,11 @@ class Book:
             return self.plain(damaged.mti, damaged.fields, {"39": "30"}, None)
         with self.lock:
             self.counts[message.mti] += 1
+            if message.mti == "0810":
+                self.managed.put((message["11"], message["70"], message["39"]))
+                return None
             if message.mti[1] == "8":
+                self.counts[f"management_{message['70']}"] += 1
                 return self.plain(message.mti, message.fields, {"39": "00", "70": message["70"]}, None)
             if not wire.mac_is_right(message, self.zak):
                 self.counts["wrong_macs"] += 1
@@ -75,6 +82,15 @@ class Book:
             if message.mti[1] == "4":
                 return self.reversal(message)
             return self.request(message)
+
+    def manage(self, function):
+        """An 0800 of its own, and the code of its answer."""
+        fields = {"7": time.strftime("%m%d%H%M%S", time.gmtime()), "11": "900001", "70": function}
+        self.links[-1].send(wire.encode("0800", fields, None, self.form))
+        stan, about, code = self.managed.get(timeout=10)
+        if (stan, about) != (fields["11"], function):
+            self.fault(f"an 0810 for {stan} {about} instead of {fields['11']} {function}")
+        return code
 
     def plain(self, mti, request, more, key):
         echoed = ("3", "4", "7", "11", "12", "13", "32", "37", "41", "42", "49")
@@ -257,6 +273,8 @@ class Book:
 
 def serve(book, connection):
     link = wire.Link(connection, timeout=None)
+    with book.lock:
+        book.links.append(link)
     try:
         while (raw := link.receive()) is not None:
             answer = book.answer(raw)
@@ -265,6 +283,8 @@ def serve(book, connection):
     except (wire.Damaged, OSError):
         pass
     finally:
+        with book.lock:
+            book.links.remove(link)
         link.close()
 
 
@@ -302,6 +322,8 @@ def main():
         command, _, argument = line.strip().partition(" ")
         if command == "book":
             print(book.as_json(), flush=True)
+        elif command == "manage":
+            print(json.dumps({"function": argument, "code": book.manage(argument)}), flush=True)
         elif command == "report":
             book.report(argument)
             print(json.dumps({"written": argument}), flush=True)

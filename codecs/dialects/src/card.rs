@@ -30,7 +30,7 @@ pub use icc::NEVER_FORWARDED;
 pub use incoming::{FromNetwork, Unreadable};
 use mapping::Mapping;
 pub use mapping::MappingError;
-pub use request::{Body, CardReceived, Dropped, Inbound, Reject};
+pub use request::{Body, CardReceived, CompletionReceived, Dropped, Inbound, Reject};
 pub use shipped::{Dialects, FILES_ONLY, NAMES};
 
 /// One dialect: a field table, and how it stands to the engine.

@@ -185,7 +185,8 @@ pub struct Payment {
     /// What risk decided: rule set version and decision word.
     #[serde(default, skip_serializing_if = "Text::is_empty")]
     pub risk: Text<48>,
-    /// Version of tables (configuration, routes, registry) that was pinned.
+    /// Version of what it was decided by (configuration, registry, routes, risk rules): a digest of the files,
+    /// so that the same files have the same version in every process and on every node.
     pub tables: u64,
     /// The request exactly as it will be sent; none where nothing is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,7 +200,8 @@ pub struct Payment {
     pub answer_by: Wall,
     /// When nobody waits for the reply any more.
     pub reply_by: Wall,
-    /// Key names used, for example the ZPK of the egress link and the terminal's TPK.
+    /// Keys used, for example the ZPK of the egress link and the terminal's TPK, as `id.generation`; an id alone
+    /// is generation 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<Text<48>>,
     /// Epoch of the writer that accepted it.

@@ -146,6 +146,8 @@ pub enum Lookup {
         /// At most so many.
         max: usize,
     },
+    /// The last message that a payment owed, where it ended dead.
+    Dead(PaymentId),
 }
 
 /// What a lookup found.
@@ -157,6 +159,8 @@ pub enum Found {
     Payments(Vec<PaymentRecord>),
     /// Open lane items.
     Lanes(Vec<OpenLane>),
+    /// Of this payment, the last message that it owed, which ended dead; none where it did not.
+    Dead(PaymentId, Option<Box<OpenLane>>),
 }
 
 /// A claim as stored.

@@ -18,7 +18,7 @@ pub(crate) struct Books {
 impl Books {
     /// Opens the record of a configuration.
     pub(crate) async fn open(path: &Path) -> Result<Self, Exit> {
-        let config = Config::load(path, 1).map_err(|error| Exit::new(CONFIG, error))?;
+        let config = Config::load(path).map_err(|error| Exit::new(CONFIG, error))?;
         let database = match running(&config).await {
             Some(database) => database,
             None => switch::open_database(&config, false).await.map_err(|error| Exit::new(UNAVAILABLE, error))?,

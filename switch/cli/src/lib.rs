@@ -51,7 +51,7 @@ enum Verb {
     #[command(subcommand, after_help = "Example: switchyard hsm init --config lab/switchyard.toml")]
     Hsm(verbs::hsm::Action),
     /// Links of a running switch.
-    Link(verbs::admin::Plain),
+    Link(verbs::admin::Links),
     /// Which route a card takes, and why.
     #[command(subcommand, after_help = "Example: switchyard route test --config lab/switchyard.toml 5413330089020011")]
     Route(verbs::route::Action),

@@ -316,7 +316,7 @@ mod tests {
         let live = Plan { pos_binary: Some("127.0.0.1:8584".to_owned()), single_protocol: BINARY, ..Plan::default() };
         for (name, plan, listeners) in [("comment", Plan::default(), 2), ("live", live.clone(), 3)] {
             write(&dir.join(name), &plan).unwrap();
-            let config = Config::load(&dir.join(name).join("switchyard.toml"), 1).unwrap();
+            let config = Config::load(&dir.join(name).join("switchyard.toml")).unwrap();
             assert_eq!(config.listeners.len(), listeners, "{name}");
         }
         std::fs::remove_dir_all(&dir).unwrap();

@@ -131,8 +131,10 @@ pub enum LinkEvent {
         /// Whether this engine signs the link on and echoes (one shard does).
         owner: bool,
     },
-    /// The network accepted the sign-on (sent by the shell to every shard).
+    /// The network accepted the sign-on, or signed on itself (sent by the shell to every shard).
     SignedOn,
+    /// The network signed off (sent by the shell to every shard): nothing new goes there, answers still come.
+    SignedOff,
     /// The last socket is gone.
     Down,
 }
@@ -174,13 +176,22 @@ pub enum Operator {
         /// Sum of refunds and credits.
         refunds: Amount,
     },
-    /// Tries an owed message again now, also a dead one.
+    /// Tries an owed message again now; one that ended dead is owed anew.
     RetryLane {
         /// Whose.
         payment: PaymentId,
     },
+    /// Signs a link off, or on again. It stays off when it is lost and comes back.
+    SignLink {
+        /// Which.
+        link: LinkId,
+        /// On, or off.
+        on: bool,
+    },
     /// No new requests (91); what is in flight ends.
     Drain,
+    /// After [`Operator::Drain`]: nothing more is sent, and the owner of each link signs it off.
+    SignOff,
 }
 
 /// An operator's command that is told its outcome, by what makes it idempotent.
@@ -190,6 +201,8 @@ pub enum Order {
     Post(ClaimKey),
     /// A cut-over, by the day to open.
     CutOver(BusinessDate),
+    /// An owed message that is tried again, by its payment.
+    Retry(PaymentId),
 }
 
 /// What is to be done.
@@ -319,6 +332,8 @@ pub enum HsmFailure {
 pub enum LinkAct {
     /// It is signed on: tell every shard.
     SignedOn,
+    /// The network signed off: tell every shard.
+    SignedOff,
     /// Close its sockets and connect anew: echoes are not answered, or the sign-on was refused.
     Reconnect,
 }

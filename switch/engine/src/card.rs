@@ -105,6 +105,10 @@ impl Engine {
         let Some(route) = case.tables.routes.find(card.request.card.first_six.as_str()) else {
             return self.decline(now, id, ResponseCode::NO_ROUTE, "no route", out);
         };
+        if route.system == MessageSystem::Dual && !card.request.well_formed {
+            // We would have to present it, and no clearing file takes it.
+            return self.decline(now, id, ResponseCode::INVALID_CARD, "card number", out);
+        }
         card.route = Some((route.name, route.system));
         card.plan = route.links.iter().rev().copied().collect();
         if self.next_route(now, id, out) {

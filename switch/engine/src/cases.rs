@@ -7,13 +7,14 @@ use std::sync::Arc;
 use ledger::{BodyHash, ClaimKey, ClaimRecord, Found, Lookup, Refusal};
 use payments::answer::TransferStatus;
 use payments::outgoing::{CardResponse, Response, TransferResponse};
-use payments::request::{CardKind, Completion, Head, Reversal, TransferFacts};
+use payments::request::{CardKind, Head, Reversal, TransferFacts};
 use payments::{
     Amount, Answer, BusinessDate, LinkId, Mono, Now, PaymentId, ProcessingCode, ResponseCode, Rrn, State, Text, Wall,
 };
 
 use crate::api::{Carried, ConnId, Effect, Note};
 use crate::card::CardCase;
+use crate::completion::CompletionCase;
 use crate::engine::{Engine, Out};
 use crate::proof::{Durable, Proof, Stored};
 use crate::tables::Tables;
@@ -106,7 +107,7 @@ pub(crate) enum Body {
     Card(Box<CardCase>),
     Transfer(Box<TransferCase>),
     Reversal(Box<Reversal>),
-    Completion(Box<Completion>),
+    Completion(Box<CompletionCase>),
     /// Answered from the record; its facts are in the echo.
     Enquiry {
         claim: ClaimKey,

@@ -2,18 +2,26 @@
 //! on business grounds, so what cannot be matched is kept, answered and raised as an alarm.
 
 use ledger::{
-    BodyHash, Capture, CaptureKind, ClaimKey, Clearing, Command, LaneItem, LaneKind, LaneWrite, Lookup, Outbox, PaymentKind,
-    PaymentRecord, postings,
+    BodyHash, Capture, CaptureKind, ClaimKey, Clearing, Command, LaneItem, LaneKind, LaneWrite, Lookup, Outbox, Payment,
+    PaymentKind, PaymentRecord, PaymentWrite, Standing, TakenClaim, postings,
 };
 use payments::outgoing::Egress;
 use payments::request::Completion;
-use payments::{Amount, Cause, LinkId, Now, ResponseCode, State, Text};
+use payments::{Amount, Answer, Cause, LinkId, Now, ResponseCode, State, Text};
 
 use crate::api::{Carried, ConnId, Effect, Note};
 use crate::card::clearing_of;
-use crate::cases::{Arrival, Asker, Body, CaseId, Echo, Stage};
-use crate::engine::{Engine, Out};
+use crate::cases::{Arrival, Asker, Body, Case, CaseId, Echo, Stage};
+use crate::engine::{Engine, Out, Pending};
 use crate::lanes::owed_reversal;
+
+/// The body of a completion's case.
+#[derive(Debug)]
+pub(crate) struct CompletionCase {
+    request: Completion,
+    /// The payment that keeps it where no authorization is found.
+    pub(crate) unmatched: Option<PaymentRecord>,
+}
 
 impl Engine {
     pub(crate) fn on_completion(
@@ -25,7 +33,10 @@ impl Engine {
         carried: Option<Carried>,
         out: Out<'_>,
     ) {
-        let reference = completion.head.rrn.map(|rrn| rrn.as_str().to_owned()).unwrap_or_default();
+        // What a repeat must have in common with its first, besides the amount: DE37 and the card.
+        let reference = completion.head.rrn.as_ref().map_or("", |rrn| rrn.as_str()).as_bytes();
+        let token = completion.card.as_ref().map_or(&[][..], |card| &card.token[..]);
+        let compared = [reference, token].concat();
         let arrival = Arrival {
             asker: Asker {
                 to: from,
@@ -39,9 +50,9 @@ impl Engine {
             ingress,
             carried,
             claim: Some(ClaimKey::card(&completion.head)),
-            hash: BodyHash::of("completion", completion.amount, reference.as_bytes()),
+            hash: BodyHash::of("completion", completion.amount, &compared),
             repeat: completion.head.repeat(),
-            body: Body::Completion(completion),
+            body: Body::Completion(Box::new(CompletionCase { request: *completion, unmatched: None })),
         };
         if let Some(case) = self.admit(now, arrival, out) {
             self.begin(now, case, out);
@@ -52,10 +63,10 @@ impl Engine {
     pub(crate) fn begin_completion(&mut self, now: Now, id: CaseId, out: Out<'_>) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         let Body::Completion(completion) = &case.body else { return };
-        let Some(rrn) = completion.head.rrn else {
+        let Some(rrn) = completion.request.head.rrn else {
             return self.unmatched_advice(now, id, out);
         };
-        let terminal = completion.head.terminal;
+        let terminal = completion.request.head.terminal;
         case.stage = Stage::LoadingOriginal;
         self.load(Some(id), Lookup::Rrn { terminal, rrn }, out);
     }
@@ -63,14 +74,17 @@ impl Engine {
     pub(crate) fn complete_found(&mut self, now: Now, id: CaseId, payments: Vec<PaymentRecord>, out: Out<'_>) {
         let Some(case) = self.cases.get(&id) else { return };
         let Body::Completion(completion) = &case.body else { return };
+        let completion = &completion.request;
         let head = completion.head;
-        let approval = completion.approval;
+        let (approval, token) = (completion.approval, completion.card.as_ref().map(|card| card.token));
         let found = payments.into_iter().map(|record| self.freshest(record)).rfind(|record| {
             // A sale that its terminal captures is completed as an authorization is.
             matches!(record.facts.kind, PaymentKind::Authorization | PaymentKind::Purchase)
                 && record.facts.acquirer == head.acquirer
                 && record.facts.head.is_some_and(|original| original.merchant == head.merchant)
                 && approval.is_none_or(|code| record.standing.approval == Some(code))
+                && token.is_none_or(|token| record.facts.card.as_ref().is_some_and(|card| card.token == token))
+                && record.standing.state != State::Unmatched
         });
         match found {
             Some(record) => self.operate_when_free(now, id, record, out),
@@ -83,6 +97,7 @@ impl Engine {
         let payment = record.facts.id;
         let date = self.days.open;
         let Some(Body::Completion(completion)) = self.cases.get(&id).map(|case| &case.body) else { return };
+        let completion = &completion.request;
         let (amount, completion_head, processing_code) = (completion.amount, completion.head, completion.processing_code);
         let matches = amount.currency() == record.facts.amount.currency();
         let (Ok(state), Some(egress), Some(head), true) = (
@@ -207,8 +222,65 @@ impl Engine {
             self.load(Some(id), Lookup::Claim(claim), out);
             return;
         }
-        out.push(Effect::Note(Note::Alarm { what: "a completion without its authorization", payment: None }));
-        self.answer_reversal(now, id, ResponseCode::APPROVED, None, out);
+        self.keep_unmatched(now, id, out);
+    }
+
+    /// A payment of its own, with everything that came: the day somebody finds its authorization, or has it
+    /// presented without one, nothing is missing. No money moves in the books, since nobody knows whose.
+    fn keep_unmatched(&mut self, now: Now, id: CaseId, out: Out<'_>) {
+        let (payment, fresh) = self.new_payment(now);
+        let open = self.days.open;
+        let Some(Case { envelope: case, body: Body::Completion(body) }) = self.cases.get_mut(&id) else { return };
+        let Some(claim) = case.claim else { return };
+        let completion = &body.request;
+        let head = completion.head;
+        let rrn = head.rrn.unwrap_or(fresh);
+        let accepted = case.accepted.wall;
+        let facts = Payment {
+            id: payment,
+            kind: PaymentKind::Authorization,
+            accepted,
+            link: case.ingress,
+            acquirer: head.acquirer,
+            claim,
+            rrn,
+            amount: completion.amount,
+            head: Some(head),
+            processing_code: Some(completion.processing_code),
+            card: completion.card.clone(),
+            evidence: Some(completion.evidence.clone()),
+            transfer: None,
+            risk: Text::EMPTY,
+            tables: case.tables.version,
+            egress: None,
+            bank: None,
+            send_by: accepted,
+            answer_by: accepted,
+            reply_by: accepted.after(case.tables.deadlines.reply),
+            keys: Vec::new(),
+            epoch: self.epoch.0,
+        };
+        let answer = Answer::code(ResponseCode::APPROVED);
+        let standing = Standing {
+            version: 1,
+            state: State::Unmatched,
+            approved: 0,
+            captured: 0,
+            captures: 0,
+            capture_date: None,
+            approval: completion.approval,
+            code: Some(answer.code),
+        };
+        let mut command = Command::at(now.wall);
+        command.claim = Some(TakenClaim { key: claim, body: case.hash, payment: Some(payment), on: open });
+        command.answers.push((claim, answer.clone()));
+        command.payment = Some(PaymentWrite::Open { facts: Box::new(facts.clone()), cause: Cause::Completion, standing });
+        body.unmatched = Some(PaymentRecord { facts, standing, lane_items: 0 });
+        command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.unmatched"), payment });
+        case.rrn = Some(rrn);
+        case.answer = Some(answer);
+        case.stage = Stage::Deciding;
+        self.commit(command, Pending::Outcome(id), out);
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Engine {
     pub(crate) stalled: bool,
     /// No new requests.
     pub(crate) draining: bool,
+    /// Nothing is sent any more: the links are being signed off.
+    pub(crate) leaving: bool,
     pub(crate) lanes_left: bool,
     commits: BTreeMap<Seq, Pending>,
     calls: IndexMap<CallId, CaseId>,
@@ -130,6 +132,7 @@ impl Engine {
             velocity: risk::Velocity::default(),
             stalled: false,
             draining: false,
+            leaving: false,
             lanes_left: snapshot.more_lanes,
             commits: BTreeMap::new(),
             calls: IndexMap::new(),
@@ -190,6 +193,11 @@ impl Engine {
         self.stalled
     }
 
+    /// Whether it was told to sign off, and no link's sign-off waits for its answer.
+    pub fn has_left(&self) -> bool {
+        self.leaving && !self.links.values().any(Link::signs_off)
+    }
+
     /// Whether a link is ready for requests.
     pub fn link_ready(&self, link: &LinkId) -> bool {
         self.links.get(link).is_some_and(Link::is_ready)
@@ -226,8 +234,12 @@ impl Engine {
             StoreEvent::Loaded { call, found } => {
                 if let Some(case) = self.calls.swap_remove(&call) {
                     self.on_loaded(now, case, found, out);
-                } else if let Ok(ledger::Found::Lanes(lanes)) = found {
-                    self.take_lanes(now, lanes);
+                } else {
+                    match found {
+                        Ok(ledger::Found::Lanes(lanes)) => self.take_lanes(now, lanes),
+                        Ok(ledger::Found::Dead(payment, dead)) => self.revive(now, payment, dead, out),
+                        _ => {}
+                    }
                 }
             }
             StoreEvent::Stalled => self.stalled = true,

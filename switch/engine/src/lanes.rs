@@ -8,7 +8,7 @@ use ledger::{Command, LaneEnd, LaneItem, LaneKind, LaneWrite, OpenLane, PaymentR
 use payments::outgoing::{AdviceOut, CardAnswer, Egress, Outgoing, ReversalOut, StatusRequestOut, TransferOut};
 use payments::{Cause, LinkId, Mono, Now, Outcome, PaymentId, ResponseCode, State, Text, Wall};
 
-use crate::api::{Effect, Note, Secrets, Sent, UnsealReason};
+use crate::api::{Effect, Note, Order, Secrets, Sent, UnsealReason};
 use crate::card::card_of;
 use crate::cases::{Asker, CaseId};
 use crate::engine::{Engine, Leg, Out, Pending, Timer};
@@ -51,6 +51,8 @@ pub(crate) enum What {
     Operation { case: CaseId, owes: Option<LaneItem> },
     /// A payment found without outcome: this message is owed.
     Recovered(LaneItem),
+    /// A dead letter that an operator has tried again: this message is owed.
+    Revived(LaneItem),
     /// A credit transfer's outcome.
     TransferDone(payments::Answer),
 }
@@ -424,6 +426,11 @@ impl Engine {
                 }
                 self.owe(now, item, Proof::Durable(durable), release, 0);
             }
+            What::Revived(item) => {
+                // Refused once, so it was sent: what goes out is a repeat, and it overtakes nothing.
+                self.owe(now, item, Proof::Durable(durable), now.mono, 1);
+                out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), refused: None }));
+            }
             What::TransferDone(answer) => self.transfer_done(now, payment, &answer, Proof::Durable(durable), out),
         }
         self.next_operation(now, payment, out);
@@ -484,17 +491,49 @@ impl Engine {
                 }
                 self.outcome_refused(now, case, why, out);
             }
+            Some(What::Revived(_)) => {
+                out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), refused: Some(why) }));
+            }
             _ => out.push(Effect::Note(Note::Alarm { what: "a change to an owed payment was refused", payment: Some(payment) })),
         }
         self.next_operation(now, payment, out);
     }
 
-    /// An operator wants an owed message tried now.
-    pub(crate) fn retry_lane(&mut self, now: Now, payment: PaymentId) {
-        if let Some(lane) = self.active.get_mut(&payment).and_then(|active| active.lanes.front_mut()) {
-            lane.next_at = now.mono;
-            self.timer(now.mono, Timer::Lane(payment));
+    /// An operator wants an owed message tried now; one that ended dead is owed anew.
+    pub(crate) fn retry_lane(&mut self, now: Now, payment: PaymentId, out: Out<'_>) {
+        match self.active.get_mut(&payment).and_then(|active| active.lanes.front_mut()) {
+            Some(lane) => {
+                lane.next_at = now.mono;
+                self.timer(now.mono, Timer::Lane(payment));
+                out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), refused: None }));
+            }
+            None => {
+                self.load(None, ledger::Lookup::Dead(payment), out);
+            }
         }
+    }
+
+    /// The last message of a payment ended dead, and an operator wants it tried again: the same message is
+    /// owed once more, as an item of its own behind the dead one.
+    pub(crate) fn revive(&mut self, now: Now, payment: PaymentId, dead: Option<Box<OpenLane>>, out: Out<'_>) {
+        let order = Order::Retry(payment);
+        let refuse = |out: Out<'_>| out.push(Effect::Note(Note::Ordered { order, refused: Some(Refusal::Illegal(payment)) }));
+        let Some(dead) = dead.map(|dead| *dead) else { return refuse(out) };
+        let active = self.active.entry(payment).or_insert_with(|| Active::new(dead.payment));
+        let mut then = active.record.clone();
+        // Something is being done to it, or was since it was read.
+        let changed = active.busy.is_some() || active.owes() || then.lane_items != dead.item.number;
+        let (Ok(state), false) = (State::step(Some(then.standing.state), Cause::Revived), changed) else {
+            refuse(out);
+            return self.next_operation(now, payment, out);
+        };
+        then.standing.state = state;
+        then.standing.version += 1;
+        then.lane_items += 1;
+        let item = LaneItem { number: then.lane_items, not_before: now.wall, ..dead.item };
+        let mut command = Command::at(now.wall);
+        command.lanes.push(LaneWrite::Owe(Box::new(item.clone())));
+        self.change(command, Cause::Revived, then, What::Revived(item), out);
     }
 }
 

@@ -12,6 +12,13 @@ use crate::api::{ConnId, Effect, LinkAct, LinkEvent, Note, Secrets, StanBlock};
 use crate::cases::CaseId;
 use crate::engine::{Engine, Leg, Out, Timer};
 
+/// A network that has signed off is asked whether it is back at every so many-th echo: every 5 minutes where
+/// a link has the usual 30 seconds.
+const ASK_AGAIN: u32 = 10;
+
+/// Network management that has not left by then is not worth sending.
+const MANAGED_WITHIN: Duration = Duration::from_secs(5);
+
 /// Class and function of a request's MTI (`0100` gives `1` and `0`), with which a STAN makes the key
 /// of an answer.
 pub(crate) type Class = (u8, u8);
@@ -36,6 +43,8 @@ enum Phase {
     /// Up; the sign-on is not answered yet (or another shard's engine sees to it).
     Connected,
     Ready,
+    /// Up, and one side has signed off: nothing new goes there, answers still come.
+    SignedOff,
 }
 
 /// A link as the engine sees it.
@@ -43,6 +52,10 @@ enum Phase {
 pub(crate) struct Link {
     phase: Phase,
     owner: bool,
+    /// Timers since its network signed off.
+    off_for: u32,
+    /// An operator has signed it off.
+    withheld: bool,
     block: Option<StanBlock>,
     last: Option<Stan>,
     /// STANs that may not be used: how often each is held.
@@ -64,6 +77,13 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn is_ready(&self) -> bool {
         self.phase == Phase::Ready
+    }
+
+    /// Whether our sign-off waits for its answer.
+    pub(crate) fn signs_off(&self) -> bool {
+        self.managing.is_some_and(|stan| {
+            self.waits((b'8', b'0'), stan) == Some(Waiting::Network(NetworkFunction::SignOff)) && self.phase != Phase::Down
+        })
     }
 
     /// Goes on behind the last STAN that the record knows.
@@ -169,8 +189,12 @@ impl Engine {
             LinkEvent::Up { stans, owner } => {
                 link.block = Some(stans);
                 link.owner = owner;
-                link.phase = if sign_on { Phase::Connected } else { Phase::Ready };
-                if owner && sign_on {
+                link.phase = match sign_on {
+                    true if link.withheld => Phase::SignedOff,
+                    true => Phase::Connected,
+                    false => Phase::Ready,
+                };
+                if owner && link.phase == Phase::Connected && !self.leaving {
                     self.manage(now, name, NetworkFunction::SignOn, out);
                 }
                 let watched = owner && !is_bank;
@@ -183,13 +207,76 @@ impl Engine {
                 }
             }
             // The word may have been on its way while the link went down.
-            LinkEvent::SignedOn if link.phase == Phase::Down => {}
+            LinkEvent::SignedOn | LinkEvent::SignedOff if link.phase == Phase::Down => {}
+            // Our sign-on is on its way: what it is answered counts, and it is asked again until it is.
+            LinkEvent::SignedOff if link.phase == Phase::Connected => {}
+            LinkEvent::SignedOff => {
+                link.phase = Phase::SignedOff;
+                link.off_for = 0;
+            }
+            LinkEvent::SignedOn if self.leaving => {}
             LinkEvent::SignedOn => {
                 link.phase = Phase::Ready;
                 self.wake_lanes(now, name);
             }
             LinkEvent::Down => link.phase = Phase::Down,
         }
+    }
+
+    /// Nothing is sent any more, and the owner of each link says so to its network. A link whose sign-on is
+    /// not answered yet is signed off as well: the answer may be on its way.
+    pub(crate) fn sign_off(&mut self, now: Now, out: Out<'_>) {
+        self.leaving = true;
+        let signed: Vec<(LinkId, bool)> = self
+            .links
+            .iter_mut()
+            .filter(|(name, link)| {
+                link.phase != Phase::Down
+                    && self.tables.links.get(*name).is_some_and(|settings| settings.sign_on)
+                    && !self.tables.banks.values().any(|bank| bank == *name)
+            })
+            .map(|(name, link)| {
+                link.phase = Phase::SignedOff;
+                (*name, link.owner)
+            })
+            .collect();
+        for (name, _) in signed.into_iter().filter(|(_, owner)| *owner) {
+            self.manage(now, name, NetworkFunction::SignOff, out);
+        }
+    }
+
+    /// An operator signs a link off or on; its owner is told.
+    pub(crate) fn sign_link(&mut self, now: Now, name: LinkId, on: bool, out: Out<'_>) {
+        let Some(link) = self.links.get_mut(&name) else { return };
+        link.withheld = !on;
+        if link.phase == Phase::Down {
+            return;
+        }
+        if on {
+            link.phase = Phase::Connected;
+            return self.manage(now, name, NetworkFunction::SignOn, out);
+        }
+        link.phase = Phase::SignedOff;
+        self.manage(now, name, NetworkFunction::SignOff, out);
+        out.push(Effect::Link { link: name, act: LinkAct::SignedOff });
+    }
+
+    /// A network's own 0800. Its sign-off stops what would be sent there anew; what waits for answers there
+    /// goes on waiting, and what is owed is kept.
+    fn on_manage(&mut self, name: LinkId, request: &NetworkRequest, now: Now, out: Out<'_>) {
+        let unwelcome = self.draining && request.function == NetworkFunction::SignOn;
+        let code = if unwelcome { ResponseCode::UNAVAILABLE } else { ResponseCode::APPROVED };
+        let NetworkRequest { stan, transmission, function } = *request;
+        let answer = Outgoing::Managed(NetworkResponse { stan, transmission, function, code });
+        let by = now.mono.after(MANAGED_WITHIN);
+        self.send_unclaimed(Leg::Network, name, answer, Secrets::None, None, by, out);
+        let act = match function {
+            NetworkFunction::Echo => return,
+            NetworkFunction::SignOn if unwelcome => return,
+            NetworkFunction::SignOn => LinkAct::SignedOn,
+            NetworkFunction::SignOff => LinkAct::SignedOff,
+        };
+        out.push(Effect::Link { link: name, act });
     }
 
     /// Sends 0800, one at a time. Its STANs go round on their own: its answers are of another class, and
@@ -208,7 +295,7 @@ impl Engine {
         link.wait((b'8', b'0'), stan, Waiting::Network(function));
         let institution = self.tables.registry.acquirers.first().map(|(_, acquirer)| acquirer.institution).unwrap_or_default();
         let message = Outgoing::Network(NetworkOut { transmission: now.wall.transmission(), stan, institution, function });
-        let by = now.mono.after(Duration::from_secs(5));
+        let by = now.mono.after(MANAGED_WITHIN);
         self.send_unclaimed(Leg::Network, name, message, Secrets::None, None, by, out);
     }
 
@@ -231,8 +318,16 @@ impl Engine {
             return out.push(Effect::Link { link: name, act: LinkAct::Reconnect });
         }
         link.missed += 1;
-        // Silence after a sign-on is asked about with another sign-on.
-        let function = if link.is_ready() { NetworkFunction::Echo } else { NetworkFunction::SignOn };
+        // Silence after a sign-on is asked about with another sign-on. A network that has signed off may have
+        // signed on since without our hearing of it: once in a while it is asked in the same way.
+        let function = match link.phase {
+            Phase::Connected => NetworkFunction::SignOn,
+            Phase::SignedOff if !link.withheld && !self.leaving => {
+                link.off_for += 1;
+                if link.off_for % ASK_AGAIN == 0 { NetworkFunction::SignOn } else { NetworkFunction::Echo }
+            }
+            _ => NetworkFunction::Echo,
+        };
         link.timed = true;
         self.manage(now, name, function, out);
         self.timer(now.mono.after(every), Timer::Link(name));
@@ -250,6 +345,7 @@ impl Engine {
         self.heard(now, name);
         match answer {
             Incoming::Network(answer) => self.on_managed(name, answer, out),
+            Incoming::Manage(request) => self.on_manage(name, &request, now, out),
             Incoming::Transfer(answer) => self.on_transfer_answer(now, name, *answer, out),
             Incoming::Card(answer) => {
                 let class = request_class(&answer.mti);
@@ -276,7 +372,7 @@ impl Engine {
                 }
                 if answer.code.outcome() == Outcome::Approved {
                     out.push(Effect::Link { link: name, act: LinkAct::SignedOn });
-                } else {
+                } else if link.phase == Phase::Connected {
                     out.push(Effect::Note(Note::Alarm { what: "a network refused our sign-on", payment: None }));
                     out.push(Effect::Link { link: name, act: LinkAct::Reconnect });
                 }

@@ -18,8 +18,10 @@ impl Engine {
                 let journals = postings::clearing_sent(self.days.open, &network, sales, refunds);
                 self.post(now, command.claim(), journals, out);
             }
-            Operator::RetryLane { payment } => self.retry_lane(now, payment),
+            Operator::RetryLane { payment } => self.retry_lane(now, payment, out),
+            Operator::SignLink { link, on } => self.sign_link(now, link, on, out),
             Operator::Drain => self.draining = true,
+            Operator::SignOff => self.sign_off(now, out),
         }
     }
 
@@ -43,7 +45,7 @@ impl Operator {
             Self::ClearingSent { file, network, sales, .. } => {
                 Some((ClaimKey::operator(file.as_str()), BodyHash::of("clearing", *sales, network.as_bytes())))
             }
-            Self::CutOver { .. } | Self::RetryLane { .. } | Self::Drain => None,
+            Self::CutOver { .. } | Self::RetryLane { .. } | Self::SignLink { .. } | Self::Drain | Self::SignOff => None,
         }
     }
 }

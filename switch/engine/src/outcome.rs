@@ -239,6 +239,7 @@ impl Engine {
         let record = match &mut case.body {
             Body::Card(card) => card.record.take(),
             Body::Transfer(transfer) => transfer.record.take(),
+            Body::Completion(completion) => completion.unmatched.take(),
             _ => None,
         };
         let Some(record) = record else { return };
@@ -250,6 +251,9 @@ impl Engine {
             self.keep_waiting_late(now, id, payment, out);
         } else if standing.state == State::Enquiring {
             self.owe_enquiry(now, id, record, proof);
+        } else if standing.state == State::Unmatched {
+            let what = "a completion without its authorization is kept; `switchyard trace` shows it by its DE37";
+            out.push(Effect::Note(Note::Alarm { what, payment: Some(facts.id) }));
         }
     }
 

@@ -69,10 +69,10 @@ pub enum Proof {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unclaimed(());
 
-/// Requests that move no money: 0800, a balance enquiry, a status enquiry.
+/// Messages that move no money: 0800 and 0810, a balance enquiry, a status enquiry.
 pub(crate) fn unclaimed_send(message: &Outgoing, kind: Option<CardKind>) -> Option<Proof> {
     let harmless = match message {
-        Outgoing::Network(_) | Outgoing::StatusRequest(_) => true,
+        Outgoing::Network(_) | Outgoing::Managed(_) | Outgoing::StatusRequest(_) => true,
         Outgoing::Card(_) => kind == Some(CardKind::Balance),
         Outgoing::Advice(_) | Outgoing::Reversal(_) | Outgoing::CreditTransfer(_) => false,
     };

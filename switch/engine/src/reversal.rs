@@ -190,7 +190,7 @@ impl Engine {
         let advice = matches!(self.cases.get(&id).map(|case| &case.body), Some(Body::Reversal(r)) if r.advice);
         let nothing = if advice { ResponseCode::APPROVED } else { ResponseCode::NO_ACTION };
         match record.standing.state {
-            State::Approved | State::Captured => {}
+            State::Approved | State::Captured | State::Unmatched => {}
             State::Reversing | State::Reversed => {
                 self.answer_reversal(now, id, ResponseCode::APPROVED, Some(&record), out);
                 return self.next_operation(now, payment, out);
@@ -213,6 +213,9 @@ impl Engine {
         if !self.is_amount_of(id, &amounts) {
             self.refuse_amount(now, id, Some(&record), out);
             return self.next_operation(now, payment, out);
+        }
+        if record.standing.state == State::Unmatched {
+            return self.withdraw_unmatched(now, id, record, out);
         }
         let Some(egress) = record.facts.egress.clone() else {
             // Nothing of it was ever sent.
@@ -260,6 +263,17 @@ impl Engine {
         command.lanes.extend(owes.iter().map(|item| LaneWrite::Owe(Box::new(item.clone()))));
         command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.reversed"), payment });
         self.finish_operation(now, id, (command, cause, then), owes, ResponseCode::APPROVED, out);
+    }
+
+    /// A completion that nothing was found for is taken back: there is nothing to look for any more.
+    fn withdraw_unmatched(&mut self, now: Now, id: CaseId, record: PaymentRecord, out: Out<'_>) {
+        let Ok(state) = State::step(Some(record.standing.state), Cause::AcquirerReversal) else { return };
+        let mut then = record;
+        then.standing.version += 1;
+        then.standing.state = state;
+        let mut command = Command::at(now.wall);
+        command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.reversed"), payment: then.facts.id });
+        self.finish_operation(now, id, (command, Cause::AcquirerReversal, then), None, ResponseCode::APPROVED, out);
     }
 
     /// Whether DE4 of a reversal is one of the amounts that its original may go by: as requested, as

@@ -10,7 +10,7 @@ use serde::Deserialize;
 /// One version of everything.
 #[derive(Debug, Clone, Default)]
 pub struct Tables {
-    /// Rises with every change.
+    /// Names what stands in the rest: the record keeps it with each payment.
     pub version: u64,
     /// Acquirers, merchants, terminals.
     pub registry: Registry,

@@ -50,6 +50,7 @@ pub(crate) async fn serve(
         .route("/v1/cut-over", post(cut_over))
         .route("/v1/deposits", post(deposit))
         .route("/v1/clearing-sent", post(clearing_sent))
+        .route("/v1/links/{link}/{order}", post(sign_link))
         .route("/v1/lanes/dead", get(dead))
         .route("/v1/lanes/{payment}/retry", post(retry))
         .with_state(admin);
@@ -248,27 +249,53 @@ async fn give(shard: &ShardHandle, order: Order, command: Operator) -> Result<Re
     }
 }
 
-/// Has what a payment owes tried at once. What owes nothing is refused: an operator must not believe that
-/// something was done.
+/// Signs a link off or on. Its network answers in its own time: `status` shows what came of it.
+async fn sign_link(State(admin): State<Admin>, Path((link, order)): Path<(String, String)>) -> Answer {
+    let on = match order.as_str() {
+        "sign-on" => true,
+        "sign-off" => false,
+        _ => return Err(refused(StatusCode::NOT_FOUND, format!("a link can be told to sign-on or sign-off, not to {order}"))),
+    };
+    let config = admin.shared.config();
+    let known = LinkId::new(&link).ok().and_then(|name| Some((name, config.links.get(&name)?, config.tables.links.get(&name)?)));
+    let Some((name, sockets, rules)) = known else {
+        let names: Vec<&str> = config.links.keys().map(LinkId::as_str).collect();
+        return Err(refused(StatusCode::NOT_FOUND, format!("there is no link {link}; there are {}", names.join(", "))));
+    };
+    if !rules.sign_on || !sockets.protocol.is_card() {
+        let what = format!("link {name} knows no sign-on: it is a bank's, or its rules say sign_on = false");
+        return Err(refused(StatusCode::CONFLICT, what));
+    }
+    // The first shard owns every link.
+    let owner = admin.shared.shards.first().ok_or_else(|| refused(StatusCode::NOT_FOUND, "no shard"))?;
+    tell(owner, Operator::SignLink { link: name, on }).await?;
+    Ok(Json(json!({ "ordered": order, "link": name })))
+}
+
+/// Has what a payment owes tried at once; a message that the other side had refused is owed anew. What owes
+/// nothing is refused: an operator must not believe that something was done.
 async fn retry(State(admin): State<Admin>, Path(payment): Path<String>) -> Answer {
     let id = uuid::Uuid::from_str(&payment).map_err(|e| refused(StatusCode::BAD_REQUEST, e))?;
     let unavailable = |error: &dyn std::fmt::Display| refused(StatusCode::SERVICE_UNAVAILABLE, error);
     let client = admin.store.readers().get().await.map_err(|error| unavailable(&error))?;
     let lanes = store::reports::lanes_of(&**client, id).await.map_err(|error| unavailable(&error))?;
-    if lanes.iter().all(|lane| lane.ended.is_some()) {
-        let what = match lanes.last() {
-            None => format!("payment {id} owes nothing and never did"),
-            Some(last) => {
-                let code = last.ended_code.as_deref().map(|code| format!(" by code {code}")).unwrap_or_default();
-                format!("payment {id} owes nothing: its last message ended {}{code}", last.ended.as_deref().unwrap_or_default())
-            }
-        };
-        return Err(refused(StatusCode::CONFLICT, what));
+    let nothing = |what: String| Err(refused(StatusCode::CONFLICT, format!("payment {id} owes nothing{what}")));
+    let Some((number, last)) = lanes.last() else { return nothing(" and never did".to_owned()) };
+    let dead = last.ended.as_deref() == Some("dead");
+    if let (Some(ended), false) = (&last.ended, dead || lanes.iter().any(|(_, lane)| lane.ended.is_none())) {
+        let code = last.ended_code.as_deref().map(|code| format!(" by code {code}")).unwrap_or_default();
+        return nothing(format!(": its last message ended {ended}{code}"));
     }
-    for shard in &admin.shared.shards {
-        tell(shard, Operator::RetryLane { payment: PaymentId(id) }).await?;
+    let Some(shard) = admin.shared.shards.iter().find(|shard| i32::from(shard.number.0) == i32::from(*number)) else {
+        return Err(refused(StatusCode::NOT_FOUND, format!("payment {id} belongs to shard {number}, which is not here")));
+    };
+    let payment = PaymentId(id);
+    match give(shard, Order::Retry(payment), Operator::RetryLane { payment }).await? {
+        Ok(()) => Ok(Json(json!({ "ordered": id, "owed_anew": dead }))),
+        Err(_) => {
+            Err(refused(StatusCode::CONFLICT, format!("payment {id} was changed meanwhile; look with `switchyard saf` again")))
+        }
     }
-    Ok(Json(json!({ "ordered": payment })))
 }
 
 /// Owed messages that the other side refused for good: somebody has to look at each.

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use dialects::card::{Binding, Body, CardSecrets, Dialect, Inbound, ReceivedMac};
+use dialects::card::{Binding, Body, CardSecrets, CompletionReceived, Dialect, Inbound, ReceivedMac};
 use engine::{Event, Secrets, Sent, UnsealReason};
 use hsm::KeyName;
 use iso8583::Message;
 use payments::outgoing::{Incoming, Outgoing, Response};
-use payments::{InstitutionId, MerchantId, Mono, Request, ResponseCode, TerminalId};
+use payments::request::NetworkFunction;
+use payments::{CardRef, InstitutionId, MerchantId, Mono, Request, ResponseCode, TerminalId, Text};
 use vault::{Reason, Sealer};
 
 use crate::config::{LinkConfig, Mac};
@@ -46,6 +47,11 @@ pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, frame: By
     let Some((terminal, merchant)) = parties(&inbound) else {
         // 0800: nothing to verify, nothing to move.
         let Body::Network(network) = inbound.body else { return Then::Continue };
+        match network.function {
+            NetworkFunction::SignOn => conn.signs(true),
+            NetworkFunction::SignOff => conn.signs(false),
+            NetworkFunction::Echo => {}
+        }
         return hand_over(shared, conn, &MerchantId::default(), Request::Network(network), None).await;
     };
     if head_institution(&inbound).is_some_and(|theirs| theirs != institution) {
@@ -73,26 +79,46 @@ pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, frame: By
             }
         }
     }
+    if matches!(inbound.body, Body::Card(_)) && conn.is_signed_off() {
+        // Whoever signed off asks for nothing new. Advices and reversals tell what has happened already.
+        metrics::counter!("switchyard_requests_rejected_total", "why" => "signed-off").increment(1);
+        refuse_known(shared, conn, terminal, &inbound.echo.answer(ResponseCode::NOT_PERMITTED_TO_TERMINAL)).await;
+        return Then::Continue;
+    }
     let (request, secrets) = match inbound.body {
         Body::Network(network) => (Request::Network(network), None),
-        Body::Completion(completion) => (Request::Completion(completion), None),
         Body::Reversal(reversal) => (Request::Reversal(reversal), None),
-        Body::Card(card) => {
-            let sealed = shared.vault.card_ref(&card.secrets.pan, card.secrets.expiry, card.secrets.sequence);
-            match sealed {
-                Ok(card_ref) => {
-                    let (request, secrets) = card.with_card(card_ref);
-                    (Request::Card(Box::new(request)), Some(secrets))
-                }
-                Err(error) => {
-                    tracing::error!(%error, "a card cannot be sealed");
-                    refuse(shared, conn, &inbound.echo.answer(ResponseCode::MALFUNCTION)).await;
+        Body::Completion(received) => {
+            let CompletionReceived { mut completion, secrets } = *received;
+            match secrets.as_ref().map(|secrets| seal(shared, secrets)).transpose() {
+                Ok(card) => completion.card = card,
+                Err(code) => {
+                    refuse_known(shared, conn, terminal, &inbound.echo.answer(code)).await;
                     return Then::Continue;
                 }
             }
+            (Request::Completion(Box::new(completion)), None)
         }
+        Body::Card(card) => match seal(shared, &card.secrets) {
+            Ok(card_ref) => {
+                let (request, secrets) = card.with_card(card_ref);
+                (Request::Card(Box::new(request)), Some(secrets))
+            }
+            Err(code) => {
+                refuse_known(shared, conn, terminal, &inbound.echo.answer(code)).await;
+                return Then::Continue;
+            }
+        },
     };
     hand_over(shared, conn, &merchant, request, secrets).await
+}
+
+/// What the engine and the record may know of a card; the code to refuse with where it cannot be made.
+fn seal(shared: &Shared, card: &CardSecrets) -> Result<CardRef, ResponseCode> {
+    shared.vault.card_ref(&card.pan, card.expiry, card.sequence).map_err(|error| {
+        tracing::error!(%error, "a card cannot be sealed");
+        ResponseCode::MALFUNCTION
+    })
 }
 
 /// DE41 and DE42 of what is not network management.
@@ -100,7 +126,7 @@ fn parties(inbound: &Inbound) -> Option<(TerminalId, MerchantId)> {
     let head = match &inbound.body {
         Body::Network(_) => return None,
         Body::Card(card) => &card.head,
-        Body::Completion(completion) => &completion.head,
+        Body::Completion(received) => &received.completion.head,
         Body::Reversal(reversal) => &reversal.head,
     };
     Some((head.terminal, head.merchant))
@@ -110,7 +136,7 @@ fn head_institution(inbound: &Inbound) -> Option<InstitutionId> {
     match &inbound.body {
         Body::Network(_) => None,
         Body::Card(card) => Some(card.head.institution),
-        Body::Completion(completion) => Some(completion.head.institution),
+        Body::Completion(received) => Some(received.completion.head.institution),
         Body::Reversal(reversal) => Some(reversal.head.institution),
     }
 }
@@ -155,6 +181,24 @@ async fn refuse(shared: &Shared, conn: &Conn, answer: &Message) {
     conn.answered(&shared.conns);
 }
 
+/// A refusal of a terminal that has shown who it is, which the engine never sees either.
+async fn refuse_known(shared: &Shared, conn: &Conn, terminal: TerminalId, answer: &Message) {
+    let Some(dialect) = shared.dialect(conn.listener.protocol) else { return };
+    let key = mac_key(shared, conn, terminal);
+    match write(shared, dialect, answer, key.as_ref().map(|key| key.as_str())).await {
+        Some(bytes) => conn.put(&bytes).await,
+        None => tracing::error!("a refusal was not sent: its MAC cannot be made"),
+    }
+    conn.answered(&shared.conns);
+}
+
+/// The key under which a terminal's MACs are made, where its listener wants MACs.
+fn mac_key(shared: &Shared, conn: &Conn, terminal: TerminalId) -> Option<Text<48>> {
+    let config = shared.config();
+    let known = config.tables.registry.terminals.get(&(conn.listener.acquirer, terminal));
+    known.filter(|_| conn.listener.mac == Mac::Required).map(|terminal| terminal.mac_key)
+}
+
 /// An answer of the engine to a terminal.
 pub(crate) async fn reply(shared: &Shared, conn: &Conn, response: &Response) {
     let Some(dialect) = shared.dialect(conn.listener.protocol) else { return };
@@ -163,11 +207,7 @@ pub(crate) async fn reply(shared: &Shared, conn: &Conn, response: &Response) {
         Err(error) => return tracing::error!(%error, "an answer cannot be built"),
     };
     let key = match response {
-        Response::Card(card) if conn.listener.mac == Mac::Required => {
-            let config = shared.config();
-            let terminal = (card.head.acquirer, card.head.terminal);
-            config.tables.registry.terminals.get(&terminal).map(|terminal| terminal.mac_key)
-        }
+        Response::Card(card) => mac_key(shared, conn, card.head.terminal),
         _ => None,
     };
     match write(shared, dialect, &message, key.as_ref().map(|key| key.as_str())).await {
@@ -252,7 +292,8 @@ async fn frame(shared: &Shared, link: &LinkConfig, message: &Outgoing, secrets: 
     let built = dialect.write_outgoing(message, card.as_ref(), pin.as_ref());
     let built = built.map_err(|error| tracing::error!(%error, "a message cannot be built")).ok()?;
     // Network management carries no MAC.
-    let key = (!matches!(message, Outgoing::Network(_)) && link.mac == Mac::Required).then_some(link.mac_key.as_str());
+    let key = (!matches!(message, Outgoing::Network(_) | Outgoing::Managed(_)) && link.mac == Mac::Required)
+        .then_some(link.mac_key.as_str());
     let bytes = write(shared, dialect, &built, key).await?;
     framed::frame(&link.framing, link.framing.header().bytes(), &bytes)
 }

@@ -176,7 +176,7 @@ mac_key = "tak-t1"
         write("registry.toml", registry);
         write("routes.toml", "");
         write("risk.toml", "version = \"r1\"\n");
-        let config = Config::load(&dir.join("switchyard.toml"), 1).unwrap();
+        let config = Config::load(&dir.join("switchyard.toml")).unwrap();
         let held = held.iter().map(|(name, role)| (name.parse().unwrap(), *role)).collect();
         let compared = compare(&config, &held);
         std::fs::remove_dir_all(&dir).unwrap();

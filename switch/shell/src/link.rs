@@ -141,6 +141,8 @@ pub(crate) async fn deliver(shared: &Shared, link: LinkId, answer: Incoming) {
             let shard = shared.shard_of_stan(network.stan);
             hand(shard, Event::Answer { link, answer }).await;
         }
+        // Its STAN is the network's own.
+        Incoming::Manage(_) => hand(shared.shards.first(), Event::Answer { link, answer }).await,
         // A transfer's references do not name the shard; the one that waits takes it.
         Incoming::Transfer(_) => {
             for shard in &shared.shards {

@@ -55,7 +55,14 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, config: Arc<ListenerConfi
     let (out, ready) = mpsc::channel(QUEUE);
     let writer = tokio::spawn(socket::write_all(writing, ready, shared.clock, config.frame_within));
     let room = Arc::new(Semaphore::new(config.max_in_flight));
-    let conn = shared.conns.add(|id| Conn { id, header: Bytes::new(), out, listener: Arc::clone(&config), room });
+    let conn = shared.conns.add(|id| Conn {
+        id,
+        header: Bytes::new(),
+        out,
+        listener: Arc::clone(&config),
+        room,
+        signed_off: Arc::default(),
+    });
     let framing = config.framing;
     let mut buffer = BytesMut::with_capacity(1024);
     let unread = "does not take its answers";

@@ -21,7 +21,7 @@ use crate::carried::Keep;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Profile};
 use crate::orders::Orders;
-use crate::peers::{Conns, LinkState, ShardHandle, Shared};
+use crate::peers::{Conns, LinkState, ShardHandle, ShardStatus, Shared};
 use crate::shard::ShardTask;
 use crate::writer::{Queue, Writer, WriterEnd};
 use crate::{admin, faults, keys, link, listener};
@@ -30,6 +30,8 @@ use crate::{admin, faults, keys, link, listener};
 const EVENTS: usize = 8192;
 /// A drain ends after so long even if something is still in flight.
 const DRAIN: Duration = Duration::from_secs(20);
+/// So long the networks have to answer the sign-off (0800/002) at the end.
+const SIGN_OFF: Duration = Duration::from_secs(3);
 
 /// How a node is run.
 #[derive(Debug, Clone, Default)]
@@ -95,7 +97,7 @@ pub enum NodeError {
 /// Why it did not start, or could not go on.
 pub async fn run(node: Node) -> Result<(), NodeError> {
     no_core_dumps();
-    let config = Arc::new(Config::load(&node.config, 1)?);
+    let config = Arc::new(Config::load(&node.config)?);
     if !node.faults.is_empty() && !node.unsafe_test {
         return Err(NodeError::Profile("faults are armed only with --unsafe-test".to_owned()));
     }
@@ -145,7 +147,7 @@ pub async fn run(node: Node) -> Result<(), NodeError> {
         std::fs::write(config.data_dir.join("database-socket"), socket.as_os_str().as_encoded_bytes())?;
     }
     println!("{}", serde_json::json!({ "ready": ready }));
-    tracing::info!("ready");
+    tracing::info!(version = shown(config.tables.version), "ready");
 
     let ended = until_the_end(&node, &shared, running.writers).await;
     tracing::info!("ended");
@@ -159,6 +161,11 @@ pub async fn run(node: Node) -> Result<(), NodeError> {
     }
     hsm::pkcs11::finalize();
     ended
+}
+
+/// A version of the configuration, for people.
+pub(crate) fn shown(version: u64) -> String {
+    format!("{version:012x}")
 }
 
 /// What was started and must be watched.
@@ -307,28 +314,39 @@ async fn until_the_end(node: &Node, shared: &Arc<Shared>, mut writers: mpsc::Rec
             return Ok(());
         }
     }
-    let drained = async {
-        let mut every = tokio::time::interval(Duration::from_millis(50));
-        loop {
-            every.tick().await;
-            let busy = shared.shards.iter().any(|shard| {
-                let status = shard.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                status.in_flight > 0 || shard.queue.len() > 0
-            });
-            if !busy {
-                return;
-            }
-        }
-    };
     tokio::select! {
-        () = drained => {}
+        () = all(shared, |shard, status| status.in_flight == 0 && shard.queue.len() == 0) => {}
         // A second signal ends at once: what is in flight is resolved at the next start.
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         () = &mut stdin => return abandoned(),
         () = tokio::time::sleep(DRAIN) => tracing::warn!("something was still in flight; it is resolved at the next start"),
     }
+    for shard in &shared.shards {
+        if shard.events.send(Event::Operator(Operator::SignOff)).await.is_err() {
+            return Ok(());
+        }
+    }
+    tokio::select! {
+        () = all(shared, |_, status| status.left) => tracing::info!("signed off"),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = &mut stdin => return abandoned(),
+        () = tokio::time::sleep(SIGN_OFF) => tracing::warn!("a network did not answer the sign-off"),
+    }
     Ok(())
+}
+
+/// Waits until something holds of every shard.
+async fn all(shared: &Shared, holds: impl Fn(&ShardHandle, &ShardStatus) -> bool) {
+    let mut every = tokio::time::interval(Duration::from_millis(50));
+    loop {
+        every.tick().await;
+        let status = |shard: &ShardHandle| shard.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if shared.shards.iter().all(|shard| holds(shard, &status(shard))) {
+            return;
+        }
+    }
 }
 
 /// Whoever started the node is gone, and it must not outlive him: it ends at once, which is as safe as a
@@ -349,9 +367,8 @@ async fn stdin_closed(wanted: bool) {
 
 /// SIGHUP: checked whole, then swapped; cases in flight keep what they began with.
 async fn reload(node: &Node, shared: &Shared) {
-    let version = shared.config().tables.version + 1;
     let checked = async {
-        let config = Config::load(&node.config, version)?;
+        let config = Config::load(&node.config)?;
         keys::check(&config, &shared.hsm).await?;
         Ok::<_, NodeError>(config)
     };
@@ -367,7 +384,7 @@ async fn reload(node: &Node, shared: &Shared) {
                     tracing::error!("an engine is gone");
                 }
             }
-            tracing::info!(version, "configuration swapped");
+            tracing::info!(version = shown(tables.version), "configuration swapped");
         }
         Err(error) => tracing::error!(%error, "the new configuration was refused; the old one stays"),
     }

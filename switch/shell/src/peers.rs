@@ -1,6 +1,6 @@
 //! What every task of the shell shares: who is connected, which links are up, where the shards are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -51,6 +51,8 @@ pub(crate) struct ShardStatus {
     pub(crate) owed: usize,
     pub(crate) stalled: bool,
     pub(crate) ready: bool,
+    /// Every link is signed off, and nothing more is sent.
+    pub(crate) left: bool,
     pub(crate) links_ready: Vec<LinkId>,
 }
 
@@ -153,9 +155,29 @@ pub(crate) struct Conn {
     pub(crate) listener: Arc<ListenerConfig>,
     /// One permit per request that may be in flight; reading stops without.
     pub(crate) room: Arc<Semaphore>,
+    /// Who on this connection has signed off, by the header of their answers.
+    pub(crate) signed_off: Arc<Mutex<HashSet<Bytes>>>,
 }
 
+/// Peers of one connection that may be signed off at once; more of them are not remembered.
+const SIGNED_OFF: usize = 4096;
+
 impl Conn {
+    /// Takes note of a sign-on or sign-off (0800). A new connection is signed on.
+    pub(crate) fn signs(&self, on: bool) {
+        let mut signed_off = self.signed_off.lock().unwrap_or_else(PoisonError::into_inner);
+        if on {
+            signed_off.remove(&self.header);
+        } else if signed_off.len() < SIGNED_OFF {
+            signed_off.insert(self.header.clone());
+        }
+    }
+
+    /// Whether this peer has signed off, and not on again.
+    pub(crate) fn is_signed_off(&self) -> bool {
+        self.signed_off.lock().unwrap_or_else(PoisonError::into_inner).contains(&self.header)
+    }
+
     /// Hands an answer to the connection's writer.
     pub(crate) async fn put(&self, message: &[u8]) {
         let Some(frame) = framed::frame(&self.listener.framing, &self.header, message) else { return };
@@ -232,7 +254,7 @@ mod tests {
         let (out, mut sent) = mpsc::channel(2);
         let conns = Conns::default();
         let (listener, room) = (Arc::new(listener("nac")), Arc::new(Semaphore::new(0)));
-        let socket = conns.add(|id| Conn { id, header: Bytes::new(), out, listener, room });
+        let socket = conns.add(|id| Conn { id, header: Bytes::new(), out, listener, room, signed_off: Arc::default() });
         let headers = [b"\x60\x00\x01\x00\x07", b"\x60\x00\x02\x00\x07"];
         let back = headers.map(|header| conns.add(|id| Conn { id, header: Bytes::from_static(header), ..socket.clone() }));
         assert_eq!(conns.len(), 1);
@@ -245,6 +267,15 @@ mod tests {
             assert!(conns.get(request.id).is_none());
         }
         assert_eq!(socket.room.available_permits(), 2);
+        if let [one, other] = &back {
+            one.signs(false);
+            assert_eq!([one, other].map(Conn::is_signed_off), [true, false], "its neighbour goes on");
+            let later = conns.add(|id| Conn { id, ..one.clone() });
+            assert!(later.is_signed_off(), "its next request comes under another number");
+            later.signs(true);
+            assert!(!one.is_signed_off());
+            conns.remove(later.id);
+        }
         socket.answered(&conns);
         assert!(conns.get(socket.id).is_some(), "a connection outlives its answers");
     }

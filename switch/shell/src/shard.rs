@@ -169,14 +169,17 @@ impl ShardTask {
 
     fn act_on_link(&self, link: payments::LinkId, act: LinkAct, again: &mut Vec<Event>) {
         match act {
-            LinkAct::SignedOn => {
-                tracing::info!(link = link.as_str(), "signed on");
+            LinkAct::SignedOn | LinkAct::SignedOff => {
+                let on = act == LinkAct::SignedOn;
+                tracing::info!(link = link.as_str(), "{}", if on { "signed on" } else { "signed off by the network" });
                 for (index, handle) in self.shared.shards.iter().enumerate() {
-                    let event = Event::Link { link, is: LinkEvent::SignedOn };
+                    let event = Event::Link { link, is: if on { LinkEvent::SignedOn } else { LinkEvent::SignedOff } };
                     if index == usize::from(self.shard.0) {
                         again.push(event);
                         continue;
                     }
+                    // In order where there is room: an old sign-on must not come behind a sign-off.
+                    let Err(mpsc::error::TrySendError::Full(event)) = handle.events.try_send(event) else { continue };
                     let events = handle.events.clone();
                     tokio::spawn(async move {
                         if events.send(event).await.is_err() {
@@ -224,6 +227,7 @@ impl ShardTask {
             owed: self.engine.owed(),
             stalled: self.engine.is_stalled(),
             ready: true,
+            left: self.engine.has_left(),
             links_ready: links.links.keys().filter(|link| self.engine.link_ready(link)).copied().collect(),
         };
     }

@@ -92,6 +92,9 @@ counters! {
     LinksCut = "links cut";
     HalfOpen = "links dead without anybody noticing";
     MidFrameCuts = "links cut in the middle of a frame";
+    SignedOff = "sign-offs by a network";
+    SignedOnAgain = "sign-ons by a network that had signed off";
+    Left = "links signed off by a node that leaves";
     SignOnsRefused = "sign-ons refused";
     EchoesMissed = "echoes not answered";
     LinksReconnected = "links closed by the engine for want of echoes";

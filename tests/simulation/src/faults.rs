@@ -62,6 +62,7 @@ impl World {
             (plan.swaps, Trouble::Swap),
             (plan.cut_overs, Trouble::CutOver),
             (plan.drains, Trouble::Drain),
+            (plan.sign_offs, Trouble::SignOff),
         ];
         for (count, trouble) in kinds {
             for _ in 0..count {
@@ -72,7 +73,10 @@ impl World {
     }
 
     pub(crate) fn trouble(&mut self, trouble: Trouble) {
-        let orderly = matches!(trouble, Trouble::StoreBack | Trouble::Drained { .. } | Trouble::CutOver);
+        let orderly = matches!(
+            trouble,
+            Trouble::StoreBack | Trouble::Drained { .. } | Trouble::Left { .. } | Trouble::SignOn { .. } | Trouble::CutOver
+        );
         if self.calm && !orderly {
             return;
         }
@@ -130,6 +134,12 @@ impl World {
                 if in_flight > 0 {
                     return self.queue.push(self.now + SEC, What::Trouble(Trouble::Drained { node: n }));
                 }
+                self.soon(n, Event::Operator(Operator::SignOff));
+                self.queue.push(self.now + 500 * MS, What::Trouble(Trouble::Left { node: n }));
+            }
+            Trouble::SignOff => self.sign_off(),
+            Trouble::SignOn { link } => self.sign_on(link),
+            Trouble::Left { node: n } => {
                 if self.serving == Some(n) {
                     self.kill_node(n, "drained");
                     let at = self.now + self.dice.between(200, 2_000) * MS;

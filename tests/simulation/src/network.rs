@@ -1,6 +1,6 @@
 //! Networks with books of their own: they approve, decline and misbehave, and count every effect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use iso8583::Message;
 use payments::LinkId;
@@ -8,8 +8,8 @@ use payments::LinkId;
 use crate::cards;
 use crate::clock::{MS, SEC, Time};
 use crate::counters::Count;
-use crate::queue::What;
-use crate::setup::{DUAL_A, DUAL_B, LIFE, link_form, zpk};
+use crate::queue::{Trouble, What};
+use crate::setup::{BANK, DUAL_A, DUAL_B, LIFE, LINES, link_form, zpk};
 use crate::wire::{Form, key_of, number, text};
 use crate::world::World;
 
@@ -53,6 +53,8 @@ pub(crate) struct Networks {
     /// Which request used a STAN last, and when it was last heard of.
     stans: BTreeMap<(LinkId, String), (String, Time, usize)>,
     approvals: u32,
+    /// Links that they have signed off, and not on again.
+    signed_off: BTreeSet<LinkId>,
 }
 
 /// What becomes of the answer to a request.
@@ -81,6 +83,15 @@ impl World {
         {
             return self.manage(link, &message);
         }
+        if let Some(message) = form.read(frame)
+            && message.mti() == "0810"
+        {
+            // Only what it was told itself makes it stop saying so.
+            if text(&message, 70) == "001" && text(&message, 39) == "00" && self.networks.signed_off.remove(&link) {
+                self.counters.add(Count::SignedOnAgain);
+            }
+            return;
+        }
         let Some(message) = form.opened(frame, zak) else {
             // Garbled on the way: a network says nothing to that.
             return self.counters.add(Count::BadMacs);
@@ -96,6 +107,9 @@ impl World {
     fn manage(&mut self, link: LinkId, message: &Message) {
         let sign_on = text(message, 70) == "001";
         let mut code = "00";
+        if text(message, 70) == "002" {
+            self.counters.add(Count::Left);
+        }
         if !self.calm && self.dice.chance(self.plan.misbehaviour / 3) {
             if sign_on && self.dice.chance(400) {
                 self.counters.add(Count::SignOnsRefused);
@@ -104,10 +118,43 @@ impl World {
                 return self.counters.add(Count::EchoesMissed);
             }
         }
+        if sign_on && code == "00" {
+            self.networks.signed_off.remove(&link);
+        }
         let mut answer = Message::new("0810");
         answer.set(7, text(message, 7)).set(11, text(message, 11)).set(39, code).set(70, text(message, 70));
         let at = self.now + self.dice.between(1, 40) * MS;
         self.queue.push(at, What::FromNetwork { link, frame: link_form(&link).plain(&answer) });
+    }
+
+    /// A network signs off, and on again later. It says the latter until it is heard.
+    pub(crate) fn sign_off(&mut self) {
+        let link = self.dice.pick(&LINES);
+        if link == BANK || !self.networks.signed_off.insert(link) {
+            return;
+        }
+        self.counters.add(Count::SignedOff);
+        self.own_management(link, "002");
+        let at = self.now + self.dice.between(500, 30_000) * MS;
+        self.queue.push(at, What::Trouble(Trouble::SignOn { link }));
+    }
+
+    pub(crate) fn sign_on(&mut self, link: LinkId) {
+        if self.networks.signed_off.contains(&link) {
+            self.own_management(link, "001");
+            self.queue.push(self.now + 3 * SEC, What::Trouble(Trouble::SignOn { link }));
+        }
+    }
+
+    /// An 0800 of a network's own. It is lost where there is no connection, and else comes in the order in
+    /// which it was sent: a sign-off that overtakes a sign-on would be another history than the network's.
+    fn own_management(&mut self, link: LinkId, function: &str) {
+        let stan = self.dice.between(1, 999);
+        let mut message = Message::new("0800");
+        message.set(7, "1231235959").set(11, format!("{stan:06}")).set(70, function);
+        let open = |n: &usize| self.nodes[*n].lines.get(&link).is_some_and(|line| line.up && !line.dead);
+        let Some(node) = self.serving.filter(open) else { return };
+        self.queue.push(self.now + 20 * MS, What::LineFrame { node, link, frame: link_form(&link).plain(&message) });
     }
 
     fn manner(&mut self) -> Manner {

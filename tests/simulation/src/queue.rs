@@ -101,6 +101,9 @@ pub(crate) enum Trouble {
     CutOver,
     Drain,
     Drained { node: usize },
+    Left { node: usize },
+    SignOff,
+    SignOn { link: LinkId },
 }
 
 /// The queue.

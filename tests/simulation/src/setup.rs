@@ -84,6 +84,7 @@ pub(crate) struct Plan {
     pub(crate) swaps: u64,
     pub(crate) cut_overs: u64,
     pub(crate) drains: u64,
+    pub(crate) sign_offs: u64,
 }
 
 impl Plan {
@@ -121,6 +122,7 @@ impl Plan {
             swaps: few(dice, 2),
             cut_overs: few(dice, 3),
             drains: few(dice, 1),
+            sign_offs: few(dice, 2),
         }
     }
 

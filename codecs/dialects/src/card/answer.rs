@@ -52,7 +52,7 @@ fn results(avs: &payments::Text<1>, cvv: &payments::Text<1>, authentication: &pa
     some(used).map(str::to_owned)
 }
 
-fn network(response: &NetworkResponse) -> Message {
+pub(super) fn network(response: &NetworkResponse) -> Message {
     let mut message = Message::new("0810");
     message
         .set_some(de::TRANSMISSION, response.transmission.as_ref().map(|at| at.as_str()))

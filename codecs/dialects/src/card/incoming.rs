@@ -5,7 +5,7 @@ use iso8583::{Message, Note, tlv};
 use payments::outgoing::{CardAnswer, Incoming, NetworkAnswer};
 use payments::{Answer, ApprovalCode, NetworkTransactionId, ProcessingCode, ResponseCode, Stan, TerminalId, Text};
 
-use super::{Dialect, Error, ReceivedMac, de, read, received_mac};
+use super::{Dialect, Error, ReceivedMac, de, read, received_mac, request};
 
 /// An answer as received. Not trusted before its MAC is verified, where the link wants one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Unreadable {
 }
 
 impl Dialect {
-    /// Reads an answer of a network.
+    /// Reads an answer of a network, or its own 0800.
     ///
     /// # Errors
     /// [`Unreadable`]: a structural fault, a fault in a field that decides (DE4, 11, 39, 49), an MTI that is no answer.
@@ -46,6 +46,7 @@ impl Dialect {
         let incoming = match message.mti() {
             "0110" | "0210" | "0230" | "0410" | "0430" => card(&message).map(|answer| Incoming::Card(Box::new(answer))),
             "0810" => network(&message).map(Incoming::Network),
+            "0800" | "0801" => request::network(&message).map(Incoming::Manage),
             _ => Err(Error::UnsupportedMessage),
         };
         let incoming = incoming.map_err(|error| unreadable(&message, error))?;

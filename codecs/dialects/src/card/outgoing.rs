@@ -4,7 +4,7 @@ use iso8583::Message;
 use payments::outgoing::{AdviceOut, CardOut, Egress, NetworkOut, Outgoing, ReversalOut};
 use payments::{Amount, InstitutionId, PinBlock};
 
-use super::answer::some;
+use super::answer::{self, some};
 use super::{CardSecrets, Dialect, Error, de, icc, read};
 
 impl Dialect {
@@ -21,6 +21,7 @@ impl Dialect {
     ) -> Result<Message, Error> {
         match outgoing {
             Outgoing::Network(out) => Ok(network(out)),
+            Outgoing::Managed(response) => Ok(answer::network(response)),
             Outgoing::Card(out) => request(out, card.ok_or(Error::NoCard)?, translated_pin),
             Outgoing::Advice(out) => Ok(advice(out, card.ok_or(Error::NoCard)?)),
             Outgoing::Reversal(out) => reversal(out, card.ok_or(Error::NoCard)?),

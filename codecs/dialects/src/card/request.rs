@@ -4,8 +4,8 @@ use bytes::Bytes;
 use iso8583::{Message, Note};
 use payments::request::{CardKind, CardRequest, Completion, Head, NetworkRequest, OriginalKey, Passthrough, PinEntry, Reversal};
 use payments::{
-    Amount, ApprovalCode, CardRef, Evidence, Expiry, LocalDateTime, MerchantId, Pan, PinBlock, ProcessingCode, Stan, TerminalId,
-    Text, Track2,
+    Amount, ApprovalCode, CardRef, CardSequence, Evidence, Expiry, LocalDateTime, MerchantId, Pan, PinBlock, ProcessingCode,
+    Stan, TerminalId, Text, Track2,
 };
 
 use super::{Binding, CardSecrets, Dialect, Echo, Error, ReceivedMac, de, icc, read, received_mac};
@@ -34,7 +34,7 @@ pub enum Body {
     /// 0100, 0200.
     Card(Box<CardReceived>),
     /// 0220.
-    Completion(Box<Completion>),
+    Completion(Box<CompletionReceived>),
     /// 0400, 0420.
     Reversal(Box<Reversal>),
 }
@@ -64,8 +64,18 @@ impl CardReceived {
     /// The canonical request, and the secrets that stay with the shell.
     pub fn with_card(self, card: CardRef) -> (CardRequest, CardSecrets) {
         let Self { head, kind, processing_code, amount, pin, evidence, passthrough, secrets } = self;
-        (CardRequest { head, kind, processing_code, amount, card, pin, evidence, passthrough }, secrets)
+        let well_formed = secrets.pan.well_formed();
+        (CardRequest { head, kind, processing_code, amount, card, well_formed, pin, evidence, passthrough }, secrets)
     }
+}
+
+/// A completion before the vault has made its [`CardRef`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompletionReceived {
+    /// Everything but its card.
+    pub completion: Completion,
+    /// The card, where DE2 or DE35 came. Tracks and PIN blocks have no use in an advice.
+    pub secrets: Option<CardSecrets>,
 }
 
 /// What of a request was dropped.
@@ -130,7 +140,7 @@ fn body(message: &Message, original_local: Option<LocalDateTime>, binding: &Bind
     }
 }
 
-fn network(message: &Message) -> Result<NetworkRequest, Error> {
+pub(super) fn network(message: &Message) -> Result<NetworkRequest, Error> {
     Ok(NetworkRequest {
         stan: read::stan(message)?,
         transmission: read::transmission(message)?,
@@ -173,17 +183,7 @@ fn card(message: &Message, binding: &Binding) -> Result<(CardReceived, usize), E
     let secrets = secrets(message)?;
     let raw_icc = message.get(de::ICC).unwrap_or_default();
     let (icc, tags) = icc::without_card_data(raw_icc);
-    let ecommerce: Text<60> = read::evidence(message, de::ECOMMERCE);
-    let evidence = Evidence {
-        merchant_category: read::evidence(message, de::MERCHANT_CATEGORY),
-        entry_mode: read::evidence(message, de::ENTRY_MODE),
-        condition: read::evidence(message, de::CONDITION),
-        pos_data: read::evidence(message, de::POS_DATA),
-        eci: Text::new(ecommerce.as_str().get(..2).unwrap_or_default()).unwrap_or_default(),
-        card_sequence: secrets.sequence,
-        acceptor: read::evidence(message, de::ACCEPTOR),
-        emv: icc::evidence(raw_icc),
-    };
+    let evidence = evidence(message, secrets.sequence);
     let mut passthrough = Passthrough::default();
     for number in de::FORWARDED {
         match message.get(number) {
@@ -195,6 +195,21 @@ fn card(message: &Message, binding: &Binding) -> Result<(CardReceived, usize), E
     }
     let pin = secrets.pin_block.as_ref().map(|_| PinEntry::Static);
     Ok((CardReceived { head, kind, processing_code, amount, pin, evidence, passthrough, secrets }, tags))
+}
+
+/// What presentment and disputes need (SEMANTICS 23).
+fn evidence(message: &Message, card_sequence: Option<CardSequence>) -> Evidence {
+    let ecommerce: Text<60> = read::evidence(message, de::ECOMMERCE);
+    Evidence {
+        merchant_category: read::evidence(message, de::MERCHANT_CATEGORY),
+        entry_mode: read::evidence(message, de::ENTRY_MODE),
+        condition: read::evidence(message, de::CONDITION),
+        pos_data: read::evidence(message, de::POS_DATA),
+        eci: Text::new(ecommerce.as_str().get(..2).unwrap_or_default()).unwrap_or_default(),
+        card_sequence,
+        acceptor: read::evidence(message, de::ACCEPTOR),
+        emv: icc::evidence(message.get(de::ICC).unwrap_or_default()),
+    }
 }
 
 /// DE2 and DE14; where a magnetic-stripe terminal sends DE35 alone, PAN and expiry come from there.
@@ -233,17 +248,21 @@ fn parts(track: &Track2) -> Option<(Pan, Option<Expiry>)> {
     Some((pan, expiry))
 }
 
-fn completion(message: &Message, binding: &Binding) -> Result<Completion, Error> {
+fn completion(message: &Message, binding: &Binding) -> Result<CompletionReceived, Error> {
     let head = head(message, binding)?;
     if head.rrn.is_none() {
         return Err(Error::Missing(de::RRN));
     }
-    Ok(Completion {
+    let secrets = if message.has(de::PAN) || message.has(de::TRACK2) { Some(secrets(message)?) } else { None };
+    let completion = Completion {
         head,
         processing_code: processing_code(message)?,
         amount: read::amount(message)?,
         approval: read::maybe(message, de::APPROVAL, ApprovalCode::from_bytes)?,
-    })
+        card: None,
+        evidence: evidence(message, secrets.as_ref().and_then(|secrets| secrets.sequence)),
+    };
+    Ok(CompletionReceived { completion, secrets })
 }
 
 fn reversal(message: &Message, original_local: Option<LocalDateTime>, binding: &Binding) -> Result<Reversal, Error> {

@@ -240,8 +240,13 @@ fn a_completion_names_its_authorization() {
     message.remove(2);
     message.remove(35);
     let Body::Completion(completion) = read(&message).unwrap().body else { panic!("not a completion") };
+    assert_eq!((&completion.secrets, &completion.completion.card), (&None, &None));
+    let completion = completion.completion;
     assert_eq!(completion.approval.map(|code| code.as_str().to_owned()), Some("A1B2C3".to_owned()));
     assert_eq!(completion.amount, usd(12345));
+    message.set(2, "5413330089020011");
+    let Body::Completion(with_card) = read(&message).unwrap().body else { panic!("not a completion") };
+    assert_eq!(with_card.secrets.map(|secrets| secrets.pan.clone()), Some(Pan::new(b"5413330089020011").unwrap()));
     message.remove(37);
     assert_eq!(refused(&message), Error::Missing(37));
 }

@@ -129,7 +129,14 @@ impl Tables {
                 Found::Payments(ids.filter_map(|id| self.payments.get(id).cloned()).collect())
             }
             Lookup::Lanes { after, max } => Found::Lanes(self.open_lanes(*after, *max)),
+            Lookup::Dead(id) => Found::Dead(*id, self.dead(*id).map(Box::new)),
         }
+    }
+
+    fn dead(&self, id: PaymentId) -> Option<OpenLane> {
+        let payment = self.payments.get(&id)?;
+        let row = self.lanes.get(&(id, payment.lane_items))?;
+        matches!(row.end, Some((LaneEnd::Dead, _))).then(|| OpenLane { item: row.item.clone(), payment: payment.clone() })
     }
 
     fn open_lanes(&self, after: (PaymentId, i16), max: usize) -> Vec<OpenLane> {

@@ -81,7 +81,9 @@ pub(super) fn at_rest(
     match state {
         State::Reversing if !owed(LaneKind::Reversal) => return Err(("an owed reversal", "none".into())),
         State::Enquiring if !owed(LaneKind::Enquiry) => return Err(("an owed enquiry", "none".into())),
-        State::Sent | State::Approved | State::Declined | State::Abandoned | State::Enquiring if standing.captured != 0 => {
+        State::Sent | State::Approved | State::Declined | State::Abandoned | State::Enquiring | State::Unmatched
+            if standing.captured != 0 =>
+        {
             return Err(("nothing captured", shown()));
         }
         State::Executed if standing.captured != 0 && standing.captured != standing.approved => {
@@ -122,5 +124,6 @@ mod tests {
         assert_eq!(rest(State::Captured, 0, 0, &[], None), Ok(()), "released by a completion of zero");
         assert_eq!(rest(State::Executed, 5, 0, &[], Some(true)), Err("all or nothing executed"));
         assert_eq!(rest(State::Declined, 5, 1, &[], None), Err("nothing captured"));
+        assert_eq!(rest(State::Unmatched, 5, 1, &[], None), Err("nothing captured"));
     }
 }

@@ -64,6 +64,10 @@ pub struct History {
     pub code: Option<String>,
     /// What risk decided.
     pub risk: String,
+    /// Version of the configuration that it was decided by.
+    pub configuration: String,
+    /// Keys that its PIN went under, as `id.generation`; an id alone is generation 1.
+    pub keys: Vec<String>,
     /// When it was accepted, RFC 3339.
     pub accepted: String,
     /// Each change.
@@ -251,6 +255,8 @@ fn summary(shard: u16, record: &PaymentRecord) -> History {
         approval: standing.approval.map(|approval| approval.to_string()),
         code: standing.code.map(|code| code.to_string()),
         risk: facts.risk.to_string(),
+        configuration: format!("{:012x}", facts.tables),
+        keys: facts.keys.iter().map(ToString::to_string).collect(),
         accepted: facts.accepted.to_string(),
         events: Vec::new(),
         answers: Vec::new(),
@@ -315,14 +321,14 @@ async fn lanes(client: &impl GenericClient, shard: i16, id: Uuid) -> Result<Vec<
     client.query(text, &[&shard, &id]).await?.iter().map(lane).collect()
 }
 
-/// What a payment owes and owed, whatever its shard; nothing for one that is not there.
+/// What a payment owes and owed, each with the number of its shard; nothing for one that is not there.
 ///
 /// # Errors
 /// [`Error`].
-pub async fn lanes_of(client: &impl GenericClient, payment: Uuid) -> Result<Vec<LaneLine>, Error> {
-    let text = "select number, link, kind, not_before, ended, ended_code from ledger.lane_v1
+pub async fn lanes_of(client: &impl GenericClient, payment: Uuid) -> Result<Vec<(i16, LaneLine)>, Error> {
+    let text = "select number, link, kind, not_before, ended, ended_code, shard from ledger.lane_v1
       where payment = $1 order by number";
-    client.query(text, &[&payment]).await?.iter().map(lane).collect()
+    client.query(text, &[&payment]).await?.iter().map(|row| Ok((row.try_get(6)?, lane(row)?))).collect()
 }
 
 fn lane(row: &Row) -> Result<LaneLine, Error> {
@@ -348,14 +354,16 @@ pub struct DeadLetter {
     pub lane: LaneLine,
 }
 
-/// Messages that ended dead, the latest payments first.
+/// Messages that ended dead and were not tried again since, the latest payments first.
 ///
 /// # Errors
 /// [`Error`].
 pub async fn dead_letters(client: &impl GenericClient, most: i64) -> Result<Vec<DeadLetter>, Error> {
     let text = "select lane.number, lane.link, lane.kind, lane.not_before, lane.ended, lane.ended_code, lane.payment, payment.rrn
       from ledger.lane_v1 lane join ledger.payment_v1 payment on payment.shard = lane.shard and payment.id = lane.payment
-      where lane.ended = 'dead' order by lane.payment desc, lane.number limit $1";
+      where lane.ended = 'dead' and not exists (select 1 from ledger.lane_v1 later
+        where later.shard = lane.shard and later.payment = lane.payment and later.number > lane.number and later.kind = lane.kind)
+      order by lane.payment desc, lane.number limit $1";
     let line =
         |row: &Row| Ok(DeadLetter { payment: row.try_get::<_, Uuid>(6)?.to_string(), rrn: row.try_get(7)?, lane: lane(row)? });
     client.query(text, &[&most]).await?.iter().map(line).collect()

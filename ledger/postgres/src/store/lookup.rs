@@ -30,6 +30,7 @@ pub(super) async fn lookup(pool: &Pool, shard: i16, what: &Lookup) -> Result<Fou
             Ok(Found::Payments(payments(&client, &text, &[&shard, &terminal.as_str(), &rrn.as_str()]).await?))
         }
         Lookup::Lanes { after, max } => Ok(Found::Lanes(lanes::open(&**client, shard, *after, *max).await?)),
+        Lookup::Dead(id) => Ok(Found::Dead(*id, lanes::dead(&**client, shard, *id).await?.map(Box::new))),
     }
 }
 

@@ -125,6 +125,8 @@ fn payment(number: u32, kind: &str, state: &str, amount: i64, causes: &[&str]) -
         approval: None,
         code: Some("00".to_owned()),
         risk: String::new(),
+        configuration: String::new(),
+        keys: Vec::new(),
         accepted: String::new(),
         events: causes.iter().map(event).collect(),
         answers: Vec::<AnswerLine>::new(),

@@ -13,12 +13,28 @@ pub(crate) struct Port {
     admin: String,
 }
 
-/// Shows links and shards.
+/// Shows links and shards, or signs a link off or on.
 #[derive(clap::Args)]
-#[command(after_help = "Example: switchyard link --admin 127.0.0.1:9100")]
-pub(crate) struct Plain {
+#[command(
+    after_help = "Example: switchyard link --admin 127.0.0.1:9100\nExample: switchyard link --admin 127.0.0.1:9100 sign-off dual"
+)]
+pub(crate) struct Links {
     #[command(flatten)]
     port: Port,
+    /// What to tell a link. It stays off when its connection is lost, until it is signed on or the switch restarts.
+    #[arg(requires = "link")]
+    order: Option<LinkOrder>,
+    /// Which link.
+    link: Option<String>,
+}
+
+/// What a link can be told.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum LinkOrder {
+    /// 0800, DE70 001: payments go there again once the network agrees.
+    SignOn,
+    /// 0800, DE70 002: nothing new goes there.
+    SignOff,
 }
 
 /// Owed messages.
@@ -83,8 +99,16 @@ pub(crate) struct Deposit {
     currency: String,
 }
 
-pub(crate) fn links(arguments: &Plain) -> Result<(), Exit> {
-    print(&get(&arguments.port.admin, "/v1/status")?);
+pub(crate) fn links(arguments: &Links) -> Result<(), Exit> {
+    let order = arguments.order.map(|order| match order {
+        LinkOrder::SignOn => "sign-on",
+        LinkOrder::SignOff => "sign-off",
+    });
+    let admin = &arguments.port.admin;
+    print(&match (order, &arguments.link) {
+        (Some(order), Some(link)) => post(admin, &format!("/v1/links/{link}/{order}"), &json!({}))?,
+        _ => get(admin, "/v1/status")?,
+    });
     Ok(())
 }
 

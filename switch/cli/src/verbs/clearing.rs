@@ -100,7 +100,7 @@ pub(crate) fn run(action: Action) -> Result<(), Exit> {
 
 fn build(path: &Path, date: &str, admin_port: Option<&str>) -> Result<(), Exit> {
     let date = BusinessDate::parse(date).map_err(|_| Exit::new(DATA, "write the date as YYYY-MM-DD"))?;
-    let config = Config::load(path, 1).or_exit(CONFIG)?;
+    let config = Config::load(path).or_exit(CONFIG)?;
     let ClearingFile { endpoints, directory } = ClearingFile::load(&config)?;
     token::enter(&config.token_dir())?;
     let done = runtime()?.block_on(async {
@@ -192,7 +192,7 @@ fn described_aside(aside: &SetAside) -> Value {
 
 /// Every presentment of every published file, and the last business date among them.
 pub(crate) fn cleared(config: &Path) -> Result<(Vec<Cleared>, Option<BusinessDate>), Exit> {
-    let config = Config::load(config, 1).or_exit(CONFIG)?;
+    let config = Config::load(config).or_exit(CONFIG)?;
     let ClearingFile { endpoints, directory } = ClearingFile::load(&config)?;
     let (mut cleared, mut last) = (Vec::new(), None);
     for entry in std::fs::read_dir(&directory).or_exit(IO)? {
@@ -214,7 +214,7 @@ pub(crate) fn cleared(config: &Path) -> Result<(Vec<Cleared>, Option<BusinessDat
 fn described(config: &Path, manifest: &Path) -> Result<(Endpoint, settlement::clearing::Manifest), Exit> {
     let described = read_manifest(manifest).or_exit(DATA)?;
     let described = described.ok_or_else(|| Exit::new(DATA, format!("{} is not there", manifest.display())))?;
-    let config = Config::load(config, 1).or_exit(CONFIG)?;
+    let config = Config::load(config).or_exit(CONFIG)?;
     let endpoints = ClearingFile::load(&config)?.endpoints;
     let endpoint = endpoints.into_iter().find(|endpoint| endpoint.name == described.endpoint);
     let endpoint = endpoint.ok_or_else(|| Exit::new(CONFIG, format!("no endpoint is named {}", described.endpoint)))?;

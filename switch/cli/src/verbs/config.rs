@@ -35,7 +35,7 @@ pub(crate) enum Action {
 pub(crate) fn run(action: Action) -> Result<(), Exit> {
     match action {
         Action::Check { config } => {
-            let checked = Config::load(&config, 1).or_exit(CONFIG)?;
+            let checked = Config::load(&config).or_exit(CONFIG)?;
             // A switch without clearing files has none.
             let endpoints = match clearing_file::beside(&config).exists() {
                 true => ClearingFile::load(&checked)?.endpoints.len(),
@@ -61,7 +61,7 @@ pub(crate) fn run(action: Action) -> Result<(), Exit> {
                 }
             }
         }
-        Action::Show { config } => println!("{:#?}", Config::load(&config, 1).or_exit(CONFIG)?),
+        Action::Show { config } => println!("{:#?}", Config::load(&config).or_exit(CONFIG)?),
     }
     Ok(())
 }

@@ -26,11 +26,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
     };
     tell("PostgreSQL", postgres());
     let module = Path::new("/usr/lib/softhsm/libsofthsm2.so");
-    let module = arguments
-        .config
-        .as_ref()
-        .and_then(|path| Config::load(path, 1).ok())
-        .map_or(module.to_owned(), |config| config.hsm.module);
+    let module =
+        arguments.config.as_ref().and_then(|path| Config::load(path).ok()).map_or(module.to_owned(), |config| config.hsm.module);
     tell(
         "PKCS#11 module",
         if module.exists() {
@@ -40,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Exit> {
         },
     );
     if let Some(path) = &arguments.config {
-        tell("configuration", Config::load(path, 1).map(|_| path.display().to_string()).map_err(|error| error.to_string()));
+        tell("configuration", Config::load(path).map(|_| path.display().to_string()).map_err(|error| error.to_string()));
     }
     if missing == 0 { Ok(()) } else { Err(Exit::new(CHECK, format!("{missing} missing"))) }
 }

@@ -77,7 +77,7 @@ pub(crate) enum KeyAction {
 pub(crate) fn run(action: Action) -> Result<(), Exit> {
     match action {
         Action::Init { config } => {
-            let config = Config::load(&config, 1).or_exit(CONFIG)?;
+            let config = Config::load(&config).or_exit(CONFIG)?;
             let settings = initialize(&config)?;
             let kek: KeyName = config.hsm.kek.parse().or_exit(CONFIG)?;
             with_token(settings, async |hsm| {
@@ -122,7 +122,7 @@ fn keys(action: KeyAction) -> Result<(), Exit> {
         | KeyAction::Import { config, .. }
         | KeyAction::Destroy { config, .. } => config,
     };
-    let config = Config::load(path, 1).or_exit(CONFIG)?;
+    let config = Config::load(path).or_exit(CONFIG)?;
     let directory = token::enter(&config.token_dir())?;
     let mut settings = Settings::with_pin_file(directory.user_pin_file());
     settings.module.clone_from(&config.hsm.module);

@@ -23,7 +23,7 @@ pub(crate) enum Action {
 
 pub(crate) fn run(action: Action) -> Result<(), Exit> {
     let Action::Test { config, pan } = action;
-    let config = Config::load(&config, 1).or_exit(CONFIG)?;
+    let config = Config::load(&config).or_exit(CONFIG)?;
     let six = if pan.len() == 6 && pan.bytes().all(|b| b.is_ascii_digit()) {
         pan
     } else {

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments) -> Result<(), Exit> {
     // A bad configuration must be named before anything is started or made.
-    let config = Config::load(&arguments.config, 1).map_err(|error| Exit::new(CONFIG, error))?;
+    let config = Config::load(&arguments.config).map_err(|error| Exit::new(CONFIG, error))?;
     token::enter(&config.token_dir())?;
     logging::start();
     let node = Node {

@@ -16,6 +16,7 @@ impl Left {
     pub(crate) fn mti(&self) -> &str {
         match &self.message {
             Outgoing::Network(_) => "0800",
+            Outgoing::Managed(_) => "0810",
             Outgoing::Card(out) => out.egress.mti.as_str(),
             Outgoing::Advice(out) => out.egress.mti.as_str(),
             Outgoing::Reversal(out) => out.mti.as_str(),
@@ -136,7 +137,7 @@ impl Till {
 /// SEMANTICS 19 and 20: 0800, balance and status enquiries need no commit.
 pub(crate) fn moves_no_money(message: &Outgoing) -> bool {
     match message {
-        Outgoing::Network(_) | Outgoing::StatusRequest(_) => true,
+        Outgoing::Network(_) | Outgoing::Managed(_) | Outgoing::StatusRequest(_) => true,
         Outgoing::Card(out) => out.egress.processing_code.transaction_type() == "31",
         Outgoing::Advice(_) | Outgoing::Reversal(_) | Outgoing::CreditTransfer(_) => false,
     }

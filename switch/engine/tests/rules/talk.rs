@@ -7,7 +7,7 @@ use payments::outgoing::{CardAnswer, Egress, Incoming, Outgoing, TransferAnswer}
 use payments::request::{
     CardKind, CardRequest, Completion, CreditTransfer, Head, OriginalKey, Passthrough, Reversal, StatusEnquiry, TransferFacts,
 };
-use payments::{Amount, Answer, CardRef, Currency, Evidence, ProcessingCode, Request, ResponseCode, Stan, Text};
+use payments::{Amount, Answer, CardRef, Currency, Evidence, ProcessingCode, Request, ResponseCode, Rrn, Stan, Text};
 
 use crate::tables::{ACQUIRER, BANK, Bin, INSTITUTION, MERCHANT};
 use crate::till::{Left, SHARD, Till};
@@ -63,6 +63,7 @@ impl Till {
                 last_four: Text::literal("0011"),
                 sealed: vec![7; 24],
             },
+            well_formed: true,
             pin: None,
             evidence: Evidence::default(),
             passthrough: Passthrough::default(),
@@ -89,8 +90,15 @@ impl Till {
         let found = self.store.lookup_now(SHARD, &Lookup::Claim(ClaimKey::card(&of.head))).expect("the store is there");
         let Found::Claim(Some(claim)) = found else { panic!("the authorization is not in the record") };
         let head = Head { rrn: claim.payment.map(|payment| payment.facts.rrn), ..self.head("0220") };
-        let completion = Completion { head, processing_code: of.processing_code, amount: cents(minor), approval: None };
-        self.request(Request::Completion(Box::new(completion)));
+        self.request(Request::Completion(Box::new(completion(head, of, minor))));
+    }
+
+    /// 0220 for something that was authorized elsewhere, or by voice.
+    pub(crate) fn complete_unknown(&mut self, of: &CardRequest, minor: i64) -> Completion {
+        let head = Head { rrn: Some(Rrn::new(b"VOICE0000001").expect("a DE37")), ..self.head("0220") };
+        let completion = completion(head, of, minor);
+        self.request(Request::Completion(Box::new(completion.clone())));
+        completion
     }
 
     fn head(&mut self, mti: &'static str) -> Head {
@@ -215,5 +223,17 @@ impl Till {
             answer,
         };
         self.step(Event::Answer { link: BANK, answer: Incoming::Transfer(Box::new(answer)) });
+    }
+}
+
+/// 0220 of the card of `of`, without DE38.
+fn completion(head: Head, of: &CardRequest, minor: i64) -> Completion {
+    Completion {
+        head,
+        processing_code: of.processing_code,
+        amount: cents(minor),
+        approval: None,
+        card: Some(of.card.clone()),
+        evidence: Evidence::default(),
     }
 }

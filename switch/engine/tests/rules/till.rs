@@ -7,6 +7,7 @@ use std::time::Duration;
 use engine::{ConnId, Effect, Engine, Event, LinkAct, LinkEvent, Note, Proof, Sent, StanBlock, StoreEvent};
 use ledger::{Book, Command, CommitError, Epoch, Fence, Landed, MemoryStore, NodeId, Seq};
 use payments::outgoing::{Incoming, NetworkAnswer, Outgoing, Response};
+use payments::request::NetworkFunction;
 use payments::{LinkId, Mono, Now, ResponseCode, Shard, Stan, TerminalId, Wall};
 
 use crate::expect::{moves_no_money, tells_no_money};
@@ -46,6 +47,8 @@ pub(crate) struct Till {
     pub(crate) told: VecDeque<(ConnId, Proof, Response)>,
     /// Whose request will have no answer.
     pub(crate) silenced: Vec<ConnId>,
+    /// 0800 that left.
+    pub(crate) managed: Vec<(LinkId, NetworkFunction)>,
 }
 
 impl Till {
@@ -82,16 +85,22 @@ impl Till {
             left: VecDeque::new(),
             told: VecDeque::new(),
             silenced: Vec::new(),
+            managed: Vec::new(),
         };
         let mut events = VecDeque::new();
         out.into_iter().for_each(|effect| till.carry_out(effect, &mut events));
         till.commit_all();
-        let stan = |number| Stan::new(number).expect("a STAN");
-        let stans = StanBlock { first: stan(500_001), last: stan(500_999) };
         for link in [DUAL, SPARE, SINGLE, BANK] {
-            till.step(Event::Link { link, is: LinkEvent::Up { stans, owner: true } });
+            till.connect(link);
         }
         till
+    }
+
+    /// A first socket of a link is up.
+    pub(crate) fn connect(&mut self, link: LinkId) {
+        let stan = |number| Stan::new(number).expect("a STAN");
+        let stans = StanBlock { first: stan(500_001), last: stan(500_999) };
+        self.step(Event::Link { link, is: LinkEvent::Up { stans, owner: true } });
     }
 
     /// An event, and everything that follows from it at once.
@@ -118,6 +127,7 @@ impl Till {
                     _ if mute => {}
                     // A network that is there: it signs on, and answers echoes.
                     Outgoing::Network(out) => {
+                        self.managed.push((link, out.function));
                         let answer = NetworkAnswer { stan: out.stan, code: ResponseCode::APPROVED, function: None };
                         events.push_back(Event::Answer { link, answer: Incoming::Network(answer) });
                     }
@@ -134,6 +144,9 @@ impl Till {
             }
             Effect::Link { link, act: LinkAct::SignedOn } => {
                 events.push_back(Event::Link { link, is: LinkEvent::SignedOn });
+            }
+            Effect::Link { link, act: LinkAct::SignedOff } => {
+                events.push_back(Event::Link { link, is: LinkEvent::SignedOff });
             }
             Effect::Silence(to) => self.silenced.push(to),
             Effect::Note(note) => self.notes.push(note),
@@ -238,6 +251,11 @@ impl Till {
 
     pub(crate) fn in_flight(&self) -> usize {
         self.engine.in_flight()
+    }
+
+    /// Whether every link is signed off for good.
+    pub(crate) fn has_left(&self) -> bool {
+        self.engine.has_left()
     }
 }
 

@@ -293,6 +293,7 @@ impl World {
     fn act_on_link(&mut self, n: usize, link: LinkId, act: LinkAct) {
         match act {
             LinkAct::SignedOn => self.soon(n, Event::Link { link, is: LinkEvent::SignedOn }),
+            LinkAct::SignedOff => self.soon(n, Event::Link { link, is: LinkEvent::SignedOff }),
             LinkAct::Reconnect => {
                 self.counters.add(Count::LinksReconnected);
                 self.cut_line(n, link, 3_000);
@@ -341,6 +342,7 @@ impl World {
 fn describe(message: &Outgoing) -> String {
     match message {
         Outgoing::Network(out) => format!("0800 {:?} {}", out.function, out.stan),
+        Outgoing::Managed(out) => format!("0810 {:?} {} {}", out.function, out.stan, out.code),
         Outgoing::Card(out) => {
             format!("{} stan {} rrn {} {}", out.egress.mti, out.egress.stan, out.egress.rrn, out.egress.amount)
         }

@@ -63,7 +63,8 @@ impl World {
             Outgoing::Card(_) | Outgoing::CreditTransfer(_) => Edge::AfterSend,
             _ => Edge::AfterReversal,
         };
-        if !matches!(&*message, Outgoing::Network(_)) && sent != Sent::NotSent && self.crashes_at(n, edge) {
+        if !matches!(&*message, Outgoing::Network(_) | Outgoing::Managed(_)) && sent != Sent::NotSent && self.crashes_at(n, edge)
+        {
             return;
         }
         let delay = if self.dice.chance(50) { self.dice.between(5, 150) } else { self.dice.between(0, 2) };
@@ -107,7 +108,7 @@ impl World {
             b"0430" | b"0230" => Edge::AtAcknowledgement,
             _ => Edge::AtAnswer,
         };
-        if mti != *b"0810" && self.crashes_at(n, edge) {
+        if !matches!(&mti, b"0810" | b"0800") && self.crashes_at(n, edge) {
             return;
         }
         if link == BANK {
@@ -121,7 +122,7 @@ impl World {
             Ok(from) => {
                 let key = wire::key_of(&format!("zak/{link}"));
                 let right = match (&from.incoming, &from.mac) {
-                    (Incoming::Network(_), _) => true,
+                    (Incoming::Network(_) | Incoming::Manage(_), _) => true,
                     (_, Some(mac)) => mac.mac == wire::mac(key, &mac.covered),
                     (_, None) => false,
                 };

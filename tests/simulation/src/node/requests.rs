@@ -1,7 +1,7 @@
 //! Requests that come in at a node, as the tokio shell treats them: decode, verify, seal, hand over.
 
 use bytes::Bytes;
-use dialects::card::{Binding, Body};
+use dialects::card::{Binding, Body, CompletionReceived};
 use engine::{Carried, ConnId, Event};
 use payments::{Request, ResponseCode};
 
@@ -51,7 +51,11 @@ impl World {
         }
         let (request, secrets) = match inbound.body {
             Body::Network(network) => (Request::Network(network), None),
-            Body::Completion(completion) => (Request::Completion(completion), None),
+            Body::Completion(received) => {
+                let CompletionReceived { mut completion, secrets } = *received;
+                completion.card = secrets.as_ref().map(cards::seal);
+                (Request::Completion(Box::new(completion)), None)
+            }
             Body::Reversal(reversal) => (Request::Reversal(reversal), None),
             Body::Card(card) => {
                 let sealed = cards::seal(&card.secrets);

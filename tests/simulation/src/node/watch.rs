@@ -47,7 +47,7 @@ impl World {
         self.proved(n, proof, "a message");
         let unclaimed = matches!(proof, Proof::Unclaimed(_));
         let (fits, about) = match message {
-            Outgoing::Network(_) => (unclaimed, String::new()),
+            Outgoing::Network(_) | Outgoing::Managed(_) => (unclaimed, String::new()),
             Outgoing::Card(out) if out.egress.processing_code.transaction_type() == "31" => {
                 (unclaimed, out.egress.rrn.to_string())
             }

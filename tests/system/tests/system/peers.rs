@@ -67,7 +67,7 @@ fn python_terminals_and_issuers_agree_through_the_switch() {
         let address = ready["listeners"][form.listener()].as_str().expect("an address");
         command.args(["--connect", &format!("{}={address}", form.name())]);
     }
-    command.args(["--payments", "120", "--silent", SILENT, "--no-partial-reversals"]);
+    command.args(["--payments", "120", "--silent", SILENT, "--no-partial-reversals", "--before-switch", lab.networks[0].prefix]);
     let mut client = Talker::start("client", &mut command);
     let keys: serde_json::Map<String, Value> = lab
         .terminals
@@ -88,6 +88,10 @@ fn python_terminals_and_issuers_agree_through_the_switch() {
         assert_eq!(issuer.hear(), json!({ "owed": 0 }), "silent payments that were not reversed");
     }
     let admin = ready["admin"].as_str().expect("an address");
+    completions_without_authorization_are_kept(admin, &seen["kept"]);
+    for (network, issuer) in lab.networks.iter().zip(&mut issuers) {
+        a_network_manages(admin, network.name, issuer);
+    }
     for (network, issuer) in lab.networks.iter().zip(&mut issuers) {
         issuer.tell(&format!("report {}", lab.path(&format!("{}.ndjson", network.name)).display()));
         issuer.hear();
@@ -101,8 +105,8 @@ fn python_terminals_and_issuers_agree_through_the_switch() {
     for proof in [["ledger", "trial"], ["ledger", "verify"], ["audit", "verify"]] {
         println!("{}", lab.verb(&proof, &[], ""));
     }
-    let books: Vec<Value> = issuers.into_iter().map(Talker::last_word).collect();
     switch.end();
+    let books: Vec<Value> = issuers.into_iter().map(Talker::last_word).collect();
 
     let mut compare = python();
     compare.arg("compare.py").arg("--clearing").arg(lab.path("items.json")).arg(lab.path("terminal.json"));
@@ -122,6 +126,31 @@ fn python_terminals_and_issuers_agree_through_the_switch() {
         assert!(verdict["looked"][population].as_u64() > Some(0), "no payment is {population}");
     }
     every_form_reached_every_network(&lab, &seen["book"]);
+}
+
+/// What belongs to no authorization is found by its DE37, with its amount.
+fn completions_without_authorization_are_kept(admin: &str, kept: &Value) {
+    let kept = kept.as_array().expect("a list");
+    assert!(!kept.is_empty());
+    for completion in kept {
+        let found = lab::ask(admin, &format!("/v1/trace/{}", completion["rrn"].as_str().expect("a DE37")));
+        let [found] = found.as_array().expect("a list").as_slice() else { panic!("{completion}: {found}") };
+        assert_eq!(
+            (&found["state"], &found["amount"], &found["captured"]),
+            (&json!("unmatched"), &completion["amount"], &json!(0))
+        );
+        assert!(found["card"].as_str().is_some_and(|card| card.contains("******")), "{found}");
+    }
+}
+
+/// A network's own echo, sign-off and sign-on: each is answered, and the switch does what it was told.
+fn a_network_manages(admin: &str, name: &str, issuer: &mut Talker) {
+    let down = || lab::ask(admin, "/readyz")["links_down"].as_array().is_some_and(|down| down.contains(&json!(name)));
+    for (function, is_down) in [("301", false), ("002", true), ("001", false)] {
+        issuer.tell(&format!("manage {function}"));
+        assert_eq!(issuer.hear(), json!({ "function": function, "code": "00" }));
+        lab::until(&format!("{name} took {function}"), || down() == is_down);
+    }
 }
 
 /// Terminals of both forms were approved, declined and reversed on networks of both.
@@ -195,6 +224,8 @@ fn judge(network: &str, book: &Value) {
     for never in ["wrong_macs", "card_data_forwarded", "damaged"] {
         assert_eq!(count(never), 0, "{network}: {never}");
     }
+    // Signed on at the start, signed off at the end.
+    assert_eq!((count("management_001"), count("management_002")), (1, 1), "{network}");
     for always in ["right_macs", "pins_right", "pins_wrong", "silent"] {
         assert_ne!(count(always), 0, "{network}: {always}");
     }

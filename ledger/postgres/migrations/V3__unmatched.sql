@@ -1,0 +1,16 @@
+-- A completion without its authorization has a state of its own, and an operator may have a dead letter
+-- tried again: both need their words in the views.
+
+create or replace function ledger.state_name(state int2) returns text language sql immutable parallel safe as $$
+  select case state
+    when 1 then 'sent' when 2 then 'approved' when 3 then 'captured' when 4 then 'declined' when 5 then 'abandoned'
+    when 6 then 'reversing' when 7 then 'reversed' when 8 then 'enquiring' when 9 then 'executed' when 10 then 'unmatched' end
+$$;
+
+create or replace function ledger.cause_name(cause int2) returns text language sql immutable parallel safe as $$
+  select case cause
+    when 1 then 'accepted' when 2 then 'approval' when 3 then 'capture' when 4 then 'decline' when 5 then 'own-decline'
+    when 6 then 'not-sent' when 7 then 'timeout' when 8 then 'recovery' when 9 then 'late' when 10 then 'acquirer-reversal'
+    when 11 then 'completion' when 12 then 'reversal-acknowledged' when 13 then 'clearing-credit' when 14 then 'dead-letter'
+    when 15 then 'late-approval' when 16 then 'advice-acknowledged' when 17 then 'rerouted' when 18 then 'revived' end
+$$;
