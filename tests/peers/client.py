@@ -22,7 +22,7 @@ import wire
 UNANSWERED = {"91", "68", "08"}
 NOT_FOUND = {"00", "21", "25"}
 # A refusal of which nothing is kept has no number of its own.
-NOT_KEPT = {"12", "21", "30", "63", "91", "94", "96"}
+NOT_KEPT = {"12", "21", "30", "58", "63", "91", "94", "96"}
 ECHOED = ("4", "11", "37", "41")
 
 
@@ -383,7 +383,10 @@ class Run:
         terminal, card, amount = self.terminal(), self.good_card(), self.amount()
         pan = self.chosen.before_switch + card.pan[len(self.chosen.before_switch):-1]
         wrong = pan + str((int(population.luhn(pan)) + 1) % 10)
-        answer = self.exchange(terminal, "0200", {**self.card_fields(terminal, card, "000000", amount, None), "2": wrong})
+        fields = {**self.card_fields(terminal, card, "000000", amount, None), "2": wrong}
+        # A track of another card would be a contradiction.
+        fields.pop("35", None)
+        answer = self.exchange(terminal, "0200", fields)
         self.check("a wrong check digit is no card", answer.get("39") == "14", str(answer))
 
     def signed_off_asks_for_nothing(self):

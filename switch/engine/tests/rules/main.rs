@@ -3,6 +3,7 @@
 //! `tests/simulation`; here a rule that breaks says which one it was.
 
 mod amounts;
+mod cards;
 mod claims;
 mod completions;
 mod deadlines;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 /// A child that is spoken with line by line: a line of JSON on its standard input or output at a time.
@@ -49,6 +50,13 @@ impl Talker {
         let word = self.hear();
         assert!(self.child.wait().expect("a child can be waited for").success(), "{} failed", self.name);
         word
+    }
+
+    /// Asks it to end, as an operator does, and waits until it has.
+    pub(crate) fn terminate(mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it runs");
+        assert!(self.child.wait().expect("a child can be waited for").success(), "{} failed", self.name);
+        drop(self.input.take());
     }
 
     /// Closes its input and waits for its end.

@@ -3,9 +3,11 @@
 mod architecture;
 mod crash;
 mod death;
+mod demo;
 mod hostile;
 mod keys;
 mod lab;
+mod links;
 mod operator;
 mod owed;
 mod peers;

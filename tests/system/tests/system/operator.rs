@@ -38,6 +38,24 @@ fn an_order_is_answered_with_what_came_of_it() {
     assert_eq!(refused.status.code(), Some(1), "{}", say(&refused));
     assert!(say(&refused).contains(&format!("business day {tomorrow} is open")), "{}", say(&refused));
 
+    let far = today.saturating_add(jiff::Span::new().days(30)).to_string();
+    let refused = order(&["cut-over"], &[&far]);
+    assert_eq!(refused.status.code(), Some(1), "{}", say(&refused));
+    assert!(say(&refused).contains("at most 14 days further"), "{}", say(&refused));
+    assert_eq!(day(), json!(tomorrow));
+
+    let dead = order(&["saf", "dead"], &[]);
+    assert_eq!((dead.status.code(), serde_json::from_slice(&dead.stdout).ok()), (Some(0), Some(json!([]))), "{}", say(&dead));
+    let refused = order(&["saf", "retry"], &["00000000-0000-7000-8000-000000000001"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", say(&refused));
+    assert!(say(&refused).contains("owes nothing and never did"), "{}", say(&refused));
+
+    let told = order(&["link"], &["sign-off", "dual"]);
+    assert_eq!(serde_json::from_slice(&told.stdout).ok(), Some(json!({ "ordered": "sign-off", "link": "dual" })), "{}", say(&told));
+    let refused = order(&["link"], &["sign-off", "duel"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", say(&refused));
+    assert!(say(&refused).contains("there is no link duel; there are dual, single"), "{}", say(&refused));
+
     let deposit = |amount| order(&["deposit"], &["--reference", "init-1", "DE89370400440532013000", amount, "EUR"]);
     assert_eq!(outcome(&deposit("1000")), "done");
     assert_eq!(outcome(&deposit("1000")), "already done");

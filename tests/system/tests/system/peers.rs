@@ -105,7 +105,8 @@ fn python_terminals_and_issuers_agree_through_the_switch() {
     for proof in [["ledger", "trial"], ["ledger", "verify"], ["audit", "verify"]] {
         println!("{}", lab.verb(&proof, &[], ""));
     }
-    switch.end();
+    // It drains and signs off, which the issuers hear.
+    switch.terminate();
     let books: Vec<Value> = issuers.into_iter().map(Talker::last_word).collect();
 
     let mut compare = python();
