@@ -207,7 +207,7 @@ impl Scheme {
         pin: &Pin,
         current: Option<&Pin>,
     ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let cryptogram_key = master_key(keys.cryptogram, self.derivation, card)?;
+        let cryptogram_key = self.card_key(keys.cryptogram, card)?;
         let clear = PinChange::new(self.pin, &cryptogram_key, pin, current)?;
         let session = self.script_session(keys.confidentiality, card, of)?;
         let sealed = encrypt_data(&session, self.encipherment, clear.reveal())?;
@@ -218,13 +218,17 @@ impl Scheme {
         Ok(Zeroizing::new([&header[..], &sealed, &mac].concat()))
     }
 
+    /// The card's master key of any of the issuer's, as the scheme derives it.
+    pub fn card_key(&self, issuer: &TdesKey, card: &Card<'_>) -> Result<TdesKey, CryptoError> {
+        master_key(issuer, self.derivation, card)
+    }
+
     fn session(&self, issuer: &TdesKey, card: &Card<'_>, which: CryptogramKey, of: &Transaction) -> Result<TdesKey, CryptoError> {
-        let master = master_key(issuer, self.derivation, card)?;
-        cryptogram_session(&master, which, of)
+        cryptogram_session(&self.card_key(issuer, card)?, which, of)
     }
 
     fn script_session(&self, issuer: &TdesKey, card: &Card<'_>, of: &Transaction) -> Result<TdesKey, CryptoError> {
-        let master = master_key(issuer, self.derivation, card)?;
+        let master = self.card_key(issuer, card)?;
         match self.script_key {
             ScriptKey::VisaCounter => session::visa_messaging(&master, of.counter.ok_or(CryptoError::EmvData)?),
             ScriptKey::Cryptogram => session::common(&master, of.cryptogram.ok_or(CryptoError::EmvData)?),
