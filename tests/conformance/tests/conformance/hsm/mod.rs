@@ -4,7 +4,9 @@
 //! what the case expects in one place, [`case`]; a backend only computes.
 
 mod case;
+mod peers;
 mod pure;
+mod random;
 
 use conformance::{Exception, Verdict, vectors};
 use serde_json::Value;
