@@ -38,6 +38,8 @@ pub mod kcv;
 pub mod keyblock;
 pub mod mac;
 pub mod modes;
+#[cfg(doctest)]
+mod pages;
 pub mod pin;
 pub mod pvv;
 pub mod tdes;

@@ -8,6 +8,9 @@ mod peers;
 mod pure;
 mod random;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use conformance::{Exception, Verdict, vectors};
 use serde_json::Value;
 
@@ -18,12 +21,18 @@ trait Backend {
     /// As the closing lines call it.
     fn name(&self) -> &'static str;
 
+    /// Why it does not have an operation; `None` where it does.
+    fn lacks(&self, op: &str) -> Option<&'static str>;
+
     /// What comes out, or why it was refused; `None` where the backend has no such operation.
     fn run(&self, case: &Case<'_>) -> Option<Result<Values, Trouble>>;
 }
 
 /// Cases that are wrong in themselves, as a review found.
 const EXCEPTIONS: [Exception; 0] = [];
+
+/// Every backend there is.
+const BACKENDS: [&dyn Backend; 1] = [&pure::PureFunctions];
 
 /// How many cases a backend ran, and how many of them agree.
 #[derive(Default)]
@@ -51,22 +60,54 @@ fn everywhere(backends: &[&dyn Backend], case: &Case<'_>, counts: &mut [Count]) 
     if troubles.is_empty() { Ok(()) } else { Err(troubles.join("; ")) }
 }
 
+fn read(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 #[test]
 fn conformance_hsm() {
-    let path = vectors("hsm").join("vectors.json");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let file: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let backends: [&dyn Backend; 1] = [&pure::PureFunctions];
-    let mut counts = backends.map(|_| Count::default());
+    let file = read(&vectors("hsm").join("vectors.json"));
+    let mut counts = BACKENDS.map(|_| Count::default());
     let mut verdict = Verdict::with(&EXCEPTIONS);
     for value in file["vectors"].as_array().into_iter().flatten() {
         let case = Case::new(value);
-        verdict.add(case.name(), everywhere(&backends, &case, &mut counts));
+        verdict.add(case.name(), everywhere(&BACKENDS, &case, &mut counts));
     }
-    for (backend, count) in backends.iter().zip(&counts) {
+    for (backend, count) in BACKENDS.iter().zip(&counts) {
         println!("hsm: on {}, {} of {} agree", backend.name(), count.agree, count.run);
     }
     verdict.close("hsm");
+}
+
+/// The table of the documentation: how many of the repository's cases an operation has, and who runs them.
+fn table() -> String {
+    let file = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/hsm/vectors.json"));
+    let mut cases = BTreeMap::<String, usize>::new();
+    for value in file["vectors"].as_array().into_iter().flatten() {
+        *cases.entry(Case::new(value).op().to_owned()).or_default() += 1;
+    }
+    let names: Vec<_> = BACKENDS.iter().map(|backend| backend.name()).collect();
+    let mut table = format!("| operation | cases | {} |\n|---|---:|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    for (op, count) in cases {
+        let cells: Vec<_> = BACKENDS.iter().map(|backend| backend.lacks(&op).unwrap_or("yes")).collect();
+        table += &format!("| `{op}` | {count} | {} |\n", cells.join(" | "));
+    }
+    table
+}
+
+#[test]
+fn the_table_of_the_documentation_is_what_the_backends_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/hsm/crypto.md");
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    let (open, close) = ("<!-- operations -->\n", "<!-- /operations -->");
+    let (before, rest) = page.split_once(open).expect("the page has a place for the table");
+    let (printed, after) = rest.split_once(close).expect("the place ends");
+    if std::env::var_os("SWITCHYARD_BLESS").is_some() {
+        std::fs::write(path, format!("{before}{open}{}{close}{after}", table())).expect("written");
+    } else {
+        assert!(printed == table(), "stale: run this test once with SWITCHYARD_BLESS=1");
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +122,10 @@ mod tests {
     impl Backend for Parrot {
         fn name(&self) -> &'static str {
             "a parrot"
+        }
+
+        fn lacks(&self, _: &str) -> Option<&'static str> {
+            self.0.is_none().then_some("it is silent")
         }
 
         fn run(&self, _: &Case<'_>) -> Option<Result<Values, Trouble>> {

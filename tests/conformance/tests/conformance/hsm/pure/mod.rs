@@ -21,6 +21,10 @@ impl Backend for PureFunctions {
         "pure functions"
     }
 
+    fn lacks(&self, op: &str) -> Option<&'static str> {
+        operation(op).is_none().then_some("unknown")
+    }
+
     fn run(&self, case: &Case<'_>) -> Option<Result<Values, Trouble>> {
         Some(operation(case.op())?(case))
     }
