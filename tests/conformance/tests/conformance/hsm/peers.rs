@@ -83,6 +83,20 @@ fn read(peers: &mut Peers, kind: &random::Made, random: &mut Random) -> Result<(
     judged(kind.ours, &ours, &Value::Object(wanted.collect())).map_err(|why| format!("{}: {why} of {ours}", kind.ours))
 }
 
+/// Of an input with one digit changed both make the same, or both refuse it.
+fn spoiled(peers: &mut Peers, (op, name): (&str, &str), random: &mut Random) -> Result<(), String> {
+    let kind = random::KINDS.iter().find(|kind| kind.op == op).ok_or("no such kind")?;
+    let mut inputs = (kind.inputs)(random);
+    inputs[name] = random.spoil(&inputs[name]);
+    let value = json!({"id": "random", "op": op, "inputs": inputs, "expected": {}});
+    match (peers.answer(op, &inputs), PureFunctions.run(&Case::new(&value))) {
+        (Ok(told), Some(Ok(_))) => judged(op, &inputs, &told).map_err(|why| format!("{op}: {why} of {inputs}")),
+        (Err(_), Some(Err(Trouble::Refused(_)))) => Ok(()),
+        (told, Some(ours)) => Err(format!("{op}: the peers say {told:?}, we {ours:?} of {inputs}")),
+        (_, None) => Err(format!("{op} is not an operation of ours")),
+    }
+}
+
 #[test]
 fn random_cases_agree_with_psec_pyemv_and_pydukpt() {
     let (mut peers, mut random) = (Peers::start(), Random::new(SEED));
@@ -95,6 +109,10 @@ fn random_cases_agree_with_psec_pyemv_and_pydukpt() {
         for kind in random::MADE {
             *counts.entry(kind.theirs).or_default() += 1;
             troubles.extend(read(&mut peers, kind, &mut random).err());
+        }
+        for kind in random::SPOILED {
+            *counts.entry("spoiled").or_default() += 1;
+            troubles.extend(spoiled(&mut peers, kind, &mut random).err());
         }
     }
     let all: usize = counts.values().sum();

@@ -52,6 +52,15 @@ impl Random {
         *self.0.choice(of).expect("something to choose from")
     }
 
+    /// The text with one of its digits changed, to another that a hexadecimal number has.
+    pub(super) fn spoil(&mut self, value: &Value) -> Value {
+        let mut letters: Vec<char> = text(value).chars().collect();
+        let at = self.0.usize(..letters.len());
+        let others: Vec<char> = "0123456789ABCDEF".chars().filter(|letter| *letter != letters[at]).collect();
+        letters[at] = self.one(&others);
+        letters.into_iter().collect::<String>().into()
+    }
+
     /// A serial number whose counter a device uses.
     fn ksn(&mut self) -> String {
         loop {
@@ -168,6 +177,15 @@ pub(super) const MADE: &[Made] = &[
         wanted: &["key", "version", "key_usage", "algorithm", "mode_of_use", "key_version", "exportability", "optional_blocks"],
         inputs: header,
     },
+];
+
+/// Operations and the input of theirs that is spoiled.
+pub(super) const SPOILED: [(&str, &str); 5] = [
+    ("pin_block_decode", "pin_block"),
+    ("pin_block_iso4_decipher", "encrypted_pin_block"),
+    ("pin_translate", "src_block"),
+    ("tr31_unwrap", "key_block"),
+    ("tr31_unwrap", "kbpk"),
 ];
 
 /// A double- or triple-length key.

@@ -1,7 +1,7 @@
 //! PIN blocks.
 
 use crypto::pin::{self, ClearPinBlock, Fill, Format, format4};
-use crypto::{AesKey, Pin, TdesKey};
+use crypto::{AesKey, CryptoError, Pin, TdesKey};
 use serde_json::Value;
 
 use super::super::case::{Case, Trouble, Values, digits, of_key, shown, values};
@@ -93,7 +93,8 @@ pub(super) fn decode(case: &Case<'_>) -> Result<Values, Trouble> {
     let Layout::Eight(format) = layout(case, "format")? else {
         return Err(Trouble::Unreadable("format 4 has no clear block".to_owned()));
     };
-    let pin = pin::decode(format, &ClearPinBlock::new(case.array("pin_block")?), case.pan()?)?;
+    let block = case.bytes("pin_block")?.try_into().map_err(|_| CryptoError::PinBlock)?;
+    let pin = pin::decode(format, &ClearPinBlock::new(block), case.pan()?)?;
     values([("pin", digits(pin.reveal()))])
 }
 
@@ -142,6 +143,6 @@ pub(in super::super) fn same_pin(case: &Case<'_>, wanted: &Value, got: &Value) -
 pub(super) fn encrypt(case: &Case<'_>, format: &str, key: &TdesKey) -> Result<Value, Trouble> {
     match layout(case, format)? {
         Layout::Eight(format) => Ok(shown(pin::encode(format, &case.pin()?, case.pan()?, &Fill::default())?.encrypt(key))),
-        Layout::Sixteen => Err(of_key("pin")(crypto::CryptoError::KeyLength)),
+        Layout::Sixteen => Err(of_key("pin")(CryptoError::KeyLength)),
     }
 }

@@ -1,13 +1,17 @@
 //! AES DUKPT.
 
 use crypto::dukpt::aes::{self, Algorithm, Ksn, Purpose, WorkingKey};
-use crypto::{AesKey, mac};
+use crypto::{AesKey, CryptoError, mac};
 
 use super::super::super::case::{Case, Trouble, Values, shown, values};
 use super::super::pins::{PinKey, translate_from};
 
 pub(in super::super) fn initial_key(case: &Case<'_>) -> Result<Values, Trouble> {
-    values([("key", shown(aes::initial_key(&case.aes("bdk")?, case.array("initial_key_id")?)?.reveal()))])
+    values([("key", shown(aes::initial_key(&case.aes("bdk")?, initial_key_id(case)?)?.reveal()))])
+}
+
+fn initial_key_id(case: &Case<'_>) -> Result<[u8; 8], Trouble> {
+    Ok(case.bytes("initial_key_id")?.try_into().map_err(|_| CryptoError::KsnLength)?)
 }
 
 /// The serial number, the device's initial key, and the transaction's key.
@@ -59,7 +63,7 @@ pub(in super::super) fn working_key(case: &Case<'_>) -> Result<Values, Trouble> 
 
 pub(in super::super) fn update_key(case: &Case<'_>) -> Result<Values, Trouble> {
     let algorithm = named(&ALGORITHMS, case, "algorithm")?;
-    let key = aes::update_key(&case.aes("initial_key")?, case.array("initial_key_id")?, algorithm)?;
+    let key = aes::update_key(&case.aes("initial_key")?, initial_key_id(case)?, algorithm)?;
     values([("key", shown(key.reveal()))])
 }
 
