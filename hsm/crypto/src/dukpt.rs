@@ -1,4 +1,7 @@
-//! TDES DUKPT: a key that changes with every transaction (ANSI X9.24-1:2009 annex A).
+//! TDES DUKPT: a key that changes with every transaction (ANSI X9.24-1:2009 annex A). AES DUKPT is in
+//! [`aes`].
+
+pub mod aes;
 
 use crate::tdes::{Block, xor};
 use crate::{CryptoError, TdesKey};
@@ -33,6 +36,12 @@ impl Ksn {
     pub fn serial(&self) -> Block {
         let [a, b, c, d, e, f, g, h, _, _] = self.device();
         [a, b, c, d, e, f, g, h]
+    }
+
+    /// As [`Ksn::serial`], from the ten bytes that a device is loaded with: its counter is still zero, or
+    /// is not looked at.
+    pub fn serial_of(raw: &[u8]) -> Result<Block, CryptoError> {
+        Ok(Self(raw.try_into().map_err(|_| CryptoError::KsnLength)?).serial())
     }
 
     /// The ten bytes.
@@ -72,8 +81,13 @@ impl Purpose {
 
 /// The initial key of a device (IPEK), from the base derivation key.
 pub fn initial_key(bdk: &TdesKey, ksn: &Ksn) -> Result<TdesKey, CryptoError> {
-    let right = masked(bdk)?.encrypt_block(ksn.serial());
-    Ok(initial_key_of_halves(&bdk.encrypt_block(ksn.serial()), &right))
+    initial_key_of_serial(bdk, &ksn.serial())
+}
+
+/// As [`initial_key`], for a device whose serial is known before it has counted a transaction.
+pub fn initial_key_of_serial(bdk: &TdesKey, serial: &Block) -> Result<TdesKey, CryptoError> {
+    let right = masked(bdk)?.encrypt_block(*serial);
+    Ok(initial_key_of_halves(&bdk.encrypt_block(*serial), &right))
 }
 
 /// The base key that makes the right half of initial keys. A token that cannot exclusive-or keys
@@ -194,5 +208,25 @@ mod tests {
         assert_eq!(refused("FFFF9876543210E00000"), CryptoError::KsnCounter);
         let triple = key("2C4658CB9B15571301F42F295D582A2A985D6458589BE61C");
         assert_eq!(initial_key(&triple, &ksn("FFFF9876543210E00001")), Err(CryptoError::KeyLength));
+    }
+
+    #[test]
+    fn a_terminal_that_keeps_no_base_key_makes_the_hosts_keys() {
+        // The terminal's part of annex A.2 as it is lived: it holds its initial key alone, walks counters up
+        // and makes the key of each from the key of the counter without its lowest one bit.
+        let bdk = key("0123456789ABCDEFFEDCBA9876543210");
+        let base = [0xFF, 0xFF, 0x98, 0x76, 0x54, 0x32, 0x10, 0xE0, 0, 0];
+        let mut held =
+            std::collections::HashMap::from([(0u32, initial_key_of_serial(&bdk, &Ksn::serial_of(&base).unwrap()).unwrap())]);
+        for counter in (1u32..2_000).filter(|counter| counter.count_ones() <= 10) {
+            let [.., high, low] = counter.to_be_bytes();
+            let mut raw = base;
+            (raw[8], raw[9]) = (high, low);
+            let parent = &held[&(counter & (counter - 1))];
+            let made = next(parent, u64::from_be_bytes(raw[2..].try_into().unwrap()));
+            let ksn = Ksn::new(&raw).unwrap();
+            assert_eq!(made, transaction_key(&initial_key(&bdk, &ksn).unwrap(), &ksn));
+            held.insert(counter, made);
+        }
     }
 }

@@ -5,8 +5,9 @@ use cmac::{Cmac, KeyInit, Mac};
 use des::TdesEde3;
 use zeroize::Zeroizing;
 
-use crate::aes::Schedule;
-use crate::tdes::{Block, xor};
+use crate::aes::{self, Schedule};
+use crate::modes::exclusive_or;
+use crate::tdes::Block;
 use crate::{AesKey, TdesKey};
 
 /// Padding methods of ISO/IEC 9797-1.
@@ -29,6 +30,28 @@ pub fn retail_mac(key: &TdesKey, data: &[u8], padding: Padding) -> Block {
 /// CBC-MAC is forgeable where lengths vary.
 pub fn cbc_mac(key: &TdesKey, data: &[u8], padding: Padding) -> Block {
     chain(data, padding, |block| key.encrypt_block(block))
+}
+
+/// MAC algorithm 1 with AES on every block, 16 bytes; with the same warning as [`cbc_mac`].
+pub fn cbc_mac_aes(key: &AesKey, data: &[u8], padding: Padding) -> aes::Block {
+    chain(data, padding, |block| key.encrypt_block(block))
+}
+
+/// Padding method 3: the length of the data in bits, as one block of `N` bytes, in front of it. The
+/// result is filled up by method 1.
+pub fn with_length<const N: usize>(data: &[u8]) -> Zeroizing<Vec<u8>> {
+    let bits = u128::try_from(data.len()).unwrap_or(u128::MAX).saturating_mul(8).to_be_bytes();
+    let mut length = [0; N];
+    length.iter_mut().rev().zip(bits.iter().rev()).for_each(|(room, byte)| *room = *byte);
+    let mut whole = Zeroizing::new(Vec::with_capacity(N + data.len()));
+    whole.extend_from_slice(&length);
+    whole.extend_from_slice(data);
+    whole
+}
+
+/// Whether a received MAC, of at least 4 bytes, is the leftmost part of the right one.
+pub fn matches(right: &[u8], received: &[u8]) -> bool {
+    received.len() >= 4 && right.get(..received.len()).is_some_and(|right| crate::same(right, received))
 }
 
 /// CMAC over TDES (SP 800-38B), 8 bytes.
@@ -55,13 +78,18 @@ fn finish<M: Mac>(mut mac: M, data: &[u8]) -> Output<M> {
 /// What an algorithm chains over: the whole blocks before the last, and the last one padded. A token
 /// that has only ciphers composes algorithm 3 of them.
 pub fn split_last(data: &[u8], padding: Padding) -> (&[u8], Block) {
+    split(data, padding)
+}
+
+/// [`split_last`] for blocks of any length.
+fn split<const N: usize>(data: &[u8], padding: Padding) -> (&[u8], [u8; N]) {
     let keep = match padding {
         // A last block that is full stays the last.
-        Padding::Zeros => data.len().saturating_sub(1) / 8 * 8,
-        Padding::OneThenZeros => data.len() / 8 * 8,
+        Padding::Zeros => data.len().saturating_sub(1) / N * N,
+        Padding::OneThenZeros => data.len() / N * N,
     };
     let (before, rest) = data.split_at_checked(keep).unwrap_or((&[], data));
-    let mut last: Block = [0; 8];
+    let mut last = [0; N];
     last.iter_mut().zip(rest).for_each(|(room, byte)| *room = *byte);
     if padding == Padding::OneThenZeros
         && let Some(room) = last.get_mut(rest.len())
@@ -71,11 +99,11 @@ pub fn split_last(data: &[u8], padding: Padding) -> (&[u8], Block) {
     (before, last)
 }
 
-fn chain(data: &[u8], padding: Padding, encrypt: impl Fn(Block) -> Block) -> Block {
-    let (before, last) = split_last(data, padding);
+fn chain<const N: usize>(data: &[u8], padding: Padding, encrypt: impl Fn([u8; N]) -> [u8; N]) -> [u8; N] {
+    let (before, last) = split(data, padding);
     let (blocks, _) = before.as_chunks();
-    let state = blocks.iter().fold([0; 8], |state, block| encrypt(xor(&state, block)));
-    encrypt(xor(&state, &last))
+    let state = blocks.iter().fold([0; N], |state, block| encrypt(exclusive_or(state, block)));
+    encrypt(exclusive_or(state, &last))
 }
 
 #[cfg(test)]
@@ -149,6 +177,27 @@ mod tests {
         assert_eq!(hex::encode_upper(cmac_tdes(&key, &bytes("6BC1BEE22E409F96E93D7E117393172AAE2D8A57"))), "743DDBE0CE2DC2ED");
         let double = tdes("C4100454D69D4002AB6BF7AB8AA7D901");
         assert_eq!(hex::encode_upper(cmac_tdes(&double, &bytes("A97CD00FEB49EBB3DF"))), "5E2C80C9C103519A");
+    }
+
+    #[test]
+    fn padding_method_3_and_aes_agree_with_psec() {
+        let key = tdes("B01543AB3BEF4F61B5FB23A880D3455D");
+        let data = bytes(
+            "F7C76A86B1A8838645F83D415928F4AA2F019C3A4E7669CE82F803B2BB1AF6BAB1D07C0F5F41B5DEADA27504E3F646E996FBC95E57117002F298B8D5F0E4",
+        );
+        let prefixed = with_length::<8>(&data);
+        assert_eq!(hex::encode_upper(cbc_mac(&key, &prefixed, Padding::Zeros)), "02D9C59B90AD2019");
+        assert_eq!(hex::encode_upper(retail_mac(&key, &prefixed, Padding::Zeros)), "11A0C010B05DE64E");
+        let aes = AesKey::from_hex("4A48197375C629DA8569FABAA252DA1206686CAD035D153B2BA707D0D81F1173").unwrap();
+        let mac = cbc_mac_aes(&aes, &data, Padding::OneThenZeros);
+        assert_eq!(hex::encode_upper(mac), "1F0DBDAC88CB3F260920595295AC41A5");
+    }
+
+    #[test]
+    fn a_received_mac_is_the_left_part_and_not_too_short() {
+        let right = [1, 2, 3, 4, 5, 6, 7, 8];
+        assert!(matches(&right, &right) && matches(&right, &right[..4]));
+        assert!(!matches(&right, &right[..3]) && !matches(&right, &right[4..]) && !matches(&right, &[1; 9]));
     }
 
     proptest! {

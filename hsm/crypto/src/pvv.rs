@@ -4,6 +4,7 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::decimal::decimalise;
 use crate::pin::rightmost_without_check_digit;
 use crate::{CryptoError, Pin, TdesKey};
 
@@ -51,11 +52,8 @@ pub fn pvv(key: &TdesKey, pvki: u8, pin: &Pin, pan: &[u8]) -> Result<Pvv, Crypto
     let digits = account.iter().chain([&pvki]).chain(pin.reveal().iter().take(4));
     let field = Zeroizing::new(digits.fold(0u64, |field, digit| field << 4 | u64::from(digit & 0x0F)));
     let sealed = Zeroizing::new(key.encrypt_block(field.to_be_bytes()));
-    let nibbles = || sealed.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
-    let decimal = nibbles().filter(|nibble| *nibble < 10);
-    let letters = nibbles().filter(|nibble| *nibble >= 10).map(|nibble| nibble - 10);
     let mut value = Pvv([b'0'; 4]);
-    value.0.iter_mut().zip(decimal.chain(letters)).for_each(|(room, digit)| *room = b'0' | digit);
+    value.0.iter_mut().zip(decimalise(&*sealed)).for_each(|(room, digit)| *room = digit);
     Ok(value)
 }
 

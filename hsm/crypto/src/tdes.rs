@@ -51,6 +51,13 @@ impl TdesKey {
         }
     }
 
+    /// From 8 bytes of any parity, with both halves equal: single DES, for published examples and for
+    /// the halves of older key pairs. Never for a key that protects anything.
+    pub fn single(raw: &[u8]) -> Result<Self, CryptoError> {
+        let half: &Block = raw.try_into().map_err(|_| CryptoError::KeyLength)?;
+        Ok(Self::of_halves(half, half))
+    }
+
     /// A double-length key of its two halves, of any parity.
     pub(crate) fn of_halves(left: &Block, right: &Block) -> Self {
         Self::of_parts([left, right, left], true)
@@ -64,7 +71,7 @@ impl TdesKey {
     /// Refuses wrong parity, weak parts (the 4 weak, 12 semi-weak and 48 possibly weak keys) and equal
     /// parts, in this order.
     pub fn check(&self) -> Result<(), CryptoError> {
-        if self.reveal().iter().any(|byte| byte.count_ones().is_multiple_of(2)) {
+        if !self.has_odd_parity() {
             return Err(CryptoError::Parity);
         }
         let [first, second, third] = &*self.parts;
@@ -75,6 +82,11 @@ impl TdesKey {
             return Err(CryptoError::RepeatedParts);
         }
         Ok(())
+    }
+
+    /// Whether every byte has odd parity.
+    pub fn has_odd_parity(&self) -> bool {
+        self.reveal().iter().all(|byte| !byte.count_ones().is_multiple_of(2))
     }
 
     /// The same key with odd parity in every byte. Parity bits do not enter the cipher: it encrypts

@@ -168,12 +168,9 @@ impl From<CryptoError> for HsmError {
             CryptoError::KsnLength | CryptoError::KsnCounter => Self::Ksn,
             CryptoError::NotAuthentic => Self::NotAuthentic,
             CryptoError::TooLong => Self::TooLong,
-            CryptoError::KeyLength
-            | CryptoError::KeyHex
-            | CryptoError::Parity
-            | CryptoError::WeakKey
-            | CryptoError::RepeatedParts
-            | CryptoError::Pvki => Self::KeyRefused(error),
+            CryptoError::CheckValue => Self::KcvMismatch,
+            // What is left is about keys, or about operations that no caller here has.
+            _ => Self::KeyRefused(error),
         }
     }
 }

@@ -1,13 +1,29 @@
 //! What the conformance runners share: where the cases are, and how a verdict is told.
 #![forbid(unsafe_code)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The directory of a group's cases: below `SWITCHYARD_VECTORS` where that is set, else the copy that
 /// the repository carries.
 pub fn vectors(group: &str) -> PathBuf {
     let carried = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../vectors");
     std::env::var_os("SWITCHYARD_VECTORS").map_or_else(carried, PathBuf::from).join(group)
+}
+
+/// A program of `tests/peers`, under the interpreter with the pinned requirements: `./dev test` makes it
+/// and says where it is.
+///
+/// # Panics
+/// When it was not made.
+pub fn peer(script: &str) -> Command {
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../peers");
+    let made = std::env::var_os("SWITCHYARD_PYTHON").map(PathBuf::from);
+    let python = made.unwrap_or_else(|| peers.join("../../target/peers-venv/bin/python"));
+    assert!(python.exists(), "{} is not there; run ./dev test once", python.display());
+    let mut command = Command::new(python);
+    command.arg(peers.join(script));
+    command
 }
 
 /// A case that is wrong in itself, as a review found.

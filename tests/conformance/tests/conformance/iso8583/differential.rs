@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -23,14 +22,10 @@ const MESSAGES: usize = 2_700;
 const LEAST: usize = 100_000;
 const SEED: u64 = 20_261_124;
 
-/// The interpreter with the pinned requirements: `./dev test` makes it and says where it is.
+/// The judge.
 fn python() -> Command {
-    let peers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../peers");
-    let made = std::env::var_os("SWITCHYARD_PYTHON").map(PathBuf::from);
-    let python = made.unwrap_or_else(|| peers.join("../../target/peers-venv/bin/python"));
-    assert!(python.exists(), "{} is not there; run ./dev test once", python.display());
-    let mut command = Command::new(python);
-    command.arg(peers.join("differential.py")).arg(conformance::vectors("iso8583"));
+    let mut command = conformance::peer("differential.py");
+    command.arg(conformance::vectors("iso8583"));
     command
 }
 

@@ -1,0 +1,4 @@
+//! Keys that change with every transaction.
+
+pub(super) mod aes;
+pub(super) mod tdes;
