@@ -185,6 +185,10 @@ fn pad(item: &Item, path: &str, line: &mut Line, table: &mut Table) {
     match padding.kind.as_str() {
         "None" => line.pad = exact,
         "Left" if fixed && line.content == "n" && padding.pad == "0" => {}
+        "Left" if fixed && line.content == "ans" && padding.pad == "0" => {
+            table.lose(false, path, &item.kind, "filled with zeros in front: taken for a number");
+            line.content = "n";
+        }
         "Left" if fixed => line.pad = Some(format!("{{ left = {character} }}")),
         "Right" if fixed => line.pad = Some(format!("{{ right = {character} }}")),
         other => table.lose(true, path, other, "a variable length is not padded here"),

@@ -167,6 +167,7 @@ fn a_builders_json_of_before_is_read_and_what_is_strange_in_it_is_told() {
     let text = text.replace(
         "  \"60\"",
         r#"  "52": { "type": "String", "length": 8, "enc": "Hex", "prefix": "Hex.Fixed" },
+  "6": { "type": "String", "length": 12, "enc": "ASCII", "prefix": "ASCII.Fixed", "padding": { "type": "Left", "pad": "0" } },
   "59": { "type": "Composite", "length": 99, "prefix": "ASCII.LLL", "bitmap": { "type": "Bitmap", "length": 8, "enc": "Binary" },
     "subfields": { "2": { "type": "String", "length": 2, "enc": "ASCII", "prefix": "ASCII.Fixed" },
                    "3": { "type": "Binary", "length": 2, "enc": "Binary", "prefix": "Binary.Fixed" } } },
@@ -176,7 +177,14 @@ fn a_builders_json_of_before_is_read_and_what_is_strange_in_it_is_told() {
     let spec = Spec::from_toml(&imported.toml).unwrap();
     assert_eq!((spec.field(52).unwrap().charset(), spec.bitmap_form()), (Charset::HexAscii, crate::BitmapForm::HexAscii));
     let told: Vec<_> = imported.losses.iter().map(|loss| (loss.field.as_str(), loss.what.as_str(), loss.essential)).collect();
-    let wanted = [("48", "order", false), ("48", "Left", true), ("59", "Binary", true), ("60", "String in Own", true)];
+    assert_eq!(spec.field(6).unwrap().form(), "n 12");
+    let wanted = [
+        ("6", "String", false),
+        ("48", "order", false),
+        ("48", "Left", true),
+        ("59", "Binary", true),
+        ("60", "String in Own", true),
+    ];
     assert_eq!(told, wanted);
 }
 
