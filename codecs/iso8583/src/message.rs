@@ -97,8 +97,8 @@ impl Span {
 /// A buffer that is wiped when it goes. It grows by hand, for a plain `Vec` would leave unwiped copies
 /// behind, and wipes what it gives up, so what it holds is all that was ever written to it.
 ///
-/// How far it is filled is told by the caller, and what is behind that is laid out ahead: a reader that keeps
-/// the number in a register need not read back what it wrote a moment ago for every field.
+/// How far it is filled a reader tells from a register: it does not read back for every field a length that it
+/// wrote with the one before.
 #[derive(Clone, Default)]
 pub(crate) struct Wiped(Vec<u8>);
 
@@ -122,8 +122,7 @@ impl Wiped {
         self.0 = larger;
     }
 
-    /// Takes what stands behind the first `filled` off again: nothing but zeros and digits of value zero
-    /// where it was laid out.
+    /// Takes what stands behind the first `filled` off again: nothing, where all that was read was right.
     #[inline]
     pub(crate) fn end(&mut self, filled: usize) {
         self.0.truncate(filled);
