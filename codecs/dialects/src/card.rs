@@ -158,7 +158,7 @@ impl Dialect {
     /// Whether anything is read out of a field, or it travels on.
     fn knows(&self, number: u8) -> bool {
         match &self.mapping {
-            None => de::READ.contains(&number) || de::FORWARDED.contains(&number),
+            None => de::is_read(number) || de::FORWARDED.contains(&number),
             Some(mapping) => mapping.reads(number) || [de::MAC, de::MAC_2].contains(&number),
         }
     }

@@ -42,11 +42,18 @@ impl BitmapForm {
         }
     }
 
+    /// Reads one bitmap of a message, right or wrong.
+    #[cold]
+    #[inline(never)]
+    fn read_carefully(self, input: &[u8]) -> Result<u64, Fault> {
+        Ok(u64::try_from(self.read(BYTES, input)? >> 64).unwrap_or(0))
+    }
+
     /// Reads a bitmap of at most 16 bytes: its bits, bit 1 at the top. Faults count from its start.
     pub(crate) fn read(self, bytes: usize, input: &[u8]) -> Result<u128, Fault> {
         let width = self.wire_length(bytes);
-        let cut_off = Fault::new(Kind::Truncated, 0, Wanted::Bytes(width), Got::Bytes(input.len()));
-        let raw = input.get(..width).ok_or(cut_off)?;
+        let cut_off = || Fault::new(Kind::Truncated, 0, Wanted::Bytes(width), Got::Bytes(input.len()));
+        let raw = input.get(..width).ok_or_else(cut_off)?;
         let mut bits: u128 = 0;
         match self {
             Self::Binary => raw.iter().for_each(|byte| bits = bits << 8 | u128::from(*byte)),
@@ -119,16 +126,26 @@ impl Bitmap {
         FieldNumbers { bits: bits.reverse_bits(), base: word * 64 + 1 }
     }
 
-    pub(crate) fn count(self) -> usize {
-        self.0.iter().map(|word| usize::try_from(word.count_ones()).unwrap_or(0)).sum()
+    /// The most fields that a message can have whose first and second bitmap these are.
+    pub(crate) fn most_fields(self, third: Third) -> usize {
+        // Most messages have one bitmap, and counting its bits takes a dozen instructions.
+        let count = |word: u64| if word == 0 { 0 } else { usize::try_from(word.count_ones()).unwrap_or(0) };
+        let [first, second, behind] = self.0;
+        let to_come = if third == Third::Field65 && self.has_third() { 64 } else { 0 };
+        count(first) + count(second) + count(behind) + to_come
     }
 
     /// Reads one bitmap into its word. Faults count from its start.
+    #[inline(always)]
     pub(crate) fn read(&mut self, word: usize, form: BitmapForm, input: &[u8]) -> Result<usize, Fault> {
-        let bits = match (form, input.first_chunk::<BYTES>(), input.first_chunk::<{ BYTES * 2 }>().and_then(unhex_sixteen)) {
-            (BitmapForm::Binary, Some(raw), _) => u64::from_be_bytes(*raw),
-            (BitmapForm::HexAscii, _, Some(bits)) => u64::from_be_bytes(bits),
-            _ => u64::try_from(form.read(BYTES, input)? >> 64).unwrap_or(0),
+        let plainly = match form {
+            BitmapForm::Binary => input.first_chunk().map(|raw| u64::from_be_bytes(*raw)),
+            BitmapForm::HexAscii => input.first_chunk().and_then(unhex_sixteen).map(u64::from_be_bytes),
+            BitmapForm::HexEbcdic => None,
+        };
+        let bits = match plainly {
+            Some(bits) => bits,
+            None => form.read_carefully(input)?,
         };
         if let Some(word) = self.0.get_mut(word) {
             *word = bits;

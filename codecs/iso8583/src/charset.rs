@@ -255,23 +255,11 @@ fn unpack_bcd(side: Side, fill: u8, content: Content, units: usize, wire: &[u8],
 /// Bytes that unpacking may write behind the content and take off again: zeros.
 pub(crate) const OVERSHOOT: usize = 16;
 
-/// At most this many bytes of packed digits are unpacked at once.
-pub(crate) const WORD: usize = 8;
-
-/// The first `width` bytes of what stands at `wire`, at most [`WORD`], as one word, where they are as many
-/// units with the right filler; the half-byte of the filler is then zero.
+/// Without its filler, a word of so many bytes that hold an odd number of packed digits; `None` where the
+/// filler is another.
 #[inline(always)]
-pub(crate) fn packed_word(side: Side, fill: u8, units: usize, width: usize, wire: &[u8]) -> Option<u64> {
-    let used = 8 * width;
-    let word = match wire.first_chunk::<WORD>() {
-        // Most fields are not the last ones of their message.
-        Some(word) => u64::from_le_bytes(*word) & u64::MAX.checked_shr(64 - u32::try_from(used).ok()?).unwrap_or(0),
-        None => swar::word_of(wire.get(..width)?),
-    };
-    if units.is_multiple_of(2) {
-        return Some(word);
-    }
-    let at = if side == Side::Left { 4 } else { used - 8 };
+pub(crate) fn without_filler(side: Side, fill: u8, bytes: usize, word: u64) -> Option<u64> {
+    let at = if side == Side::Left { 4 } else { 8 * bytes - 8 };
     if word >> at & 0x0F == u64::from(fill) { Some(word & !(0x0F << at)) } else { None }
 }
 

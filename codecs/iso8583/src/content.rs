@@ -35,20 +35,31 @@ pub(crate) fn is_plainly_a_date(content: Content, value: &[u8]) -> bool {
     }
 }
 
-/// As [`is_plainly_a_date`] of so many digits that are packed, from the first byte of a word on.
+/// As [`is_plainly_a_date`] of so many digits that are packed, from the first byte of a word on. Packed digits
+/// are in the order of the numbers that they are.
 #[inline(always)]
-pub(crate) fn is_plainly_a_packed_date(content: Content, units: usize, packed: u64) -> bool {
-    let number = |byte: u8| (byte >> 4) * 10 + (byte & 0x0F);
-    let day = |month: u8, day: u8| (1..=12).contains(&month) && (1..=days(month, None)).contains(&day);
-    // Packed digits are in the order of the numbers that they are.
+pub(crate) fn is_plainly_a_packed_date(content: Content, units: u32, packed: u64) -> bool {
+    let day = |month: u8, day: u8| (day > 0) & PACKED_LAST_DAYS.get(usize::from(month)).is_some_and(|last| day <= *last);
     let time = |hour, minute, second| (hour < 0x24) & (minute < 0x60) & (second < 0x60);
     match (content, units, packed.to_le_bytes()) {
         (Content::Time, 6, [hour, minute, second, ..]) => time(hour, minute, second),
-        (Content::MonthDay, 4, [m, d, ..]) => day(number(m), number(d)),
-        (Content::MonthDayTime, 10, [m, d, hour, minute, second, ..]) => day(number(m), number(d)) && time(hour, minute, second),
+        (Content::MonthDay, 4, [m, d, ..]) => day(m, d),
+        (Content::MonthDayTime, 10, [m, d, hour, minute, second, ..]) => day(m, d) & time(hour, minute, second),
         _ => false,
     }
 }
+
+/// The last day of a packed month, packed; of what is no month, no day.
+const PACKED_LAST_DAYS: [u8; 0x13] = {
+    let mut last = [0; 0x13];
+    let mut month = 1;
+    while month <= 12 {
+        let days = days(month, None);
+        last[(((month / 10) << 4) | (month % 10)) as usize] = ((days / 10) << 4) | (days % 10);
+        month += 1;
+    }
+    last
+};
 
 #[inline]
 fn digit(byte: u8) -> bool {
@@ -166,12 +177,11 @@ pub(crate) fn date(content: Content, value: &[u8]) -> Result<(), Fault> {
 }
 
 /// Days of a month; the year decides only where its century is known.
-fn days(month: u8, year: Option<u16>) -> u8 {
-    let leap = |year: u16| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    match month {
-        2 if year.is_none_or(leap) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
+const fn days(month: u8, year: Option<u16>) -> u8 {
+    match (month, year) {
+        (2, Some(year)) if !year.is_multiple_of(4) || year.is_multiple_of(100) && !year.is_multiple_of(400) => 28,
+        (2, _) => 29,
+        (4 | 6 | 9 | 11, _) => 30,
         _ => 31,
     }
 }

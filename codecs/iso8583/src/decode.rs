@@ -1,16 +1,22 @@
 //! Reading: one pass over the frame, every byte accounted for.
 
+use std::slice::IterMut;
+
 use bytes::Bytes;
 
+use crate::bitmap::Bitmap;
 use crate::ebcdic::through;
 use crate::error::{DecodeError, Fault, Got, Kind, Note, Place, Wanted};
-use crate::field::{Charset, Field, Pad, Severity, Side};
+use crate::field::{Charset, Field, Severity};
 use crate::inside::{ahead, check};
 use crate::layout::{self, extent};
-use crate::message::{Message, Parts, Slot, Span};
+use crate::message::{Message, Parts, Slot, Span, index};
 use crate::plan::{Extent, Form, Plan};
 use crate::spec::Spec;
 use crate::{charset, swar};
+
+/// Bytes that are unpacked at once.
+const BLOCK: usize = 48;
 
 /// The longest frame that is looked at. Framing caps are far below.
 pub const LONGEST_FRAME: usize = 0x0FFF_FFFF;
@@ -24,7 +30,14 @@ impl Spec {
     /// The first fault, with what could be read. A fault of content does not end the reading: the
     /// fields after it are in [`DecodeError::partial`] too, only the faulty ones are missing.
     pub fn decode(&self, frame: Bytes) -> Result<Message, DecodeError> {
-        let mut reader = Reader { spec: self, frame: &frame, parts: Parts::default(), faults: Vec::new(), first: None };
+        let mut reader = Reader {
+            spec: self,
+            frame: &frame,
+            parts: Parts::default(),
+            unpacked: Unpacked::default(),
+            faults: Vec::new(),
+            first: None,
+        };
         let read = reader.read();
         let Reader { parts, first, .. } = reader;
         let message = Message::decoded(frame, parts, self.layout);
@@ -33,6 +46,11 @@ impl Spec {
             Err((place, fault)) => Err(error(place, fault, message)),
         }
     }
+}
+
+#[cold]
+fn undefined(number: u8, at: u32) -> Faulty {
+    (Place::Field(number), Fault::new(Kind::UndefinedField, index(at), Wanted::KnownField, Got::Nothing))
 }
 
 #[cold]
@@ -45,10 +63,21 @@ fn error(place: Place, fault: Fault, mut partial: Message) -> DecodeError {
 /// A fault at a place; from here on `at` counts from the start of the message.
 type Faulty = (Place, Fault);
 
+/// Bytes of the frame whose half-bytes stand in the side buffer as digits, two for each byte.
+#[derive(Clone, Copy, Default)]
+struct Unpacked {
+    /// Behind the last of them.
+    end: u32,
+    /// Where the digits of byte 0 would stand; what is reckoned of it wraps.
+    origin: u32,
+}
+
 struct Reader<'a> {
     spec: &'a Spec,
     frame: &'a [u8],
     parts: Parts,
+    /// Of the frame, what was unpacked last.
+    unpacked: Unpacked,
     /// Faults inside the field being read that are noted; empty between fields.
     faults: Vec<Fault>,
     /// The first fault of content, while reading goes on.
@@ -63,22 +92,17 @@ impl Reader<'_> {
             return Err((Place::End, Fault::new(Kind::TooLong, 0, Wanted::AtMost(LONGEST_FRAME), got)));
         }
         let start = self.mti()?;
-        let (mut bitmap, mut at) = spec.bitmaps(frame, start)?;
+        let (bitmap, at) = spec.bitmaps(frame, start)?;
         self.parts.bitmaps = Span::new(start, at);
-        self.parts.slots = Vec::with_capacity(bitmap.count());
-        for word in 0..3 {
-            if word == 1 {
-                at = spec.inner_bitmap(&mut bitmap, frame, at)?;
-            }
-            for number in bitmap.fields(word, spec.third) {
-                let Some(field) = spec.field(number) else {
-                    let fault = Fault::new(Kind::UndefinedField, at, Wanted::KnownField, Got::Nothing);
-                    return Err((Place::Field(number), fault));
-                };
-                self.parts.mac_at = field.mac.then_some(at);
-                at = self.field(field, at)?;
-            }
-        }
+        let mut slots = vec![Slot::EMPTY; bitmap.most_fields(spec.third)];
+        let mut places = slots.iter_mut();
+        let read = self.fields(bitmap, at, &mut places);
+        let unused = places.len();
+        slots.truncate(slots.len() - unused);
+        let mac = slots.last().filter(|slot| spec.field(slot.number()).is_some_and(|field| field.mac));
+        self.parts.mac_at = mac.map(|slot| slot.wire().range().start);
+        self.parts.slots = slots;
+        let at = read?;
         if at < frame.len() {
             if !spec.trailing {
                 let got = Got::Bytes(frame.len() - at);
@@ -89,7 +113,65 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Reads the fields that the bitmap names from `at` on into the next places; returns where they end. What
+    /// changes with every field is kept in registers, of which there are more in a function of its own: where
+    /// reading is, and how far the side buffer is filled.
+    #[inline(never)]
+    fn fields(&mut self, mut bitmap: Bitmap, at: usize, places: &mut IterMut<'_, Slot>) -> Result<usize, Faulty> {
+        let (spec, frame) = (self.spec, self.frame);
+        // The bounds of a frame are known to fit.
+        let (mut at, mut filled) = (u32::try_from(at).unwrap_or(u32::MAX), 0);
+        for word in 0..3 {
+            if word == 1 {
+                at = u32::try_from(spec.inner_bitmap(&mut bitmap, frame, index(at))?).unwrap_or(u32::MAX);
+            }
+            for number in bitmap.fields(word, spec.third) {
+                let Some(field) = spec.field(number) else { return Err(undefined(number, at)) };
+                let slot;
+                (slot, at, filled) = match self.plainly(field, at, filled) {
+                    Some(read) => read,
+                    None => {
+                        let (slot, end, so_far) = self.carefully(field, at, filled)?;
+                        let Some(slot) = slot else {
+                            (at, filled) = (end, so_far);
+                            continue;
+                        };
+                        (slot, end, so_far)
+                    }
+                };
+                if let Some(place) = places.next() {
+                    *place = slot;
+                }
+            }
+        }
+        self.parts.side.end(index(filled));
+        Ok(index(at))
+    }
+
+    /// The message type, four digits.
+    #[inline(always)]
     fn mti(&mut self) -> Result<usize, Faulty> {
+        let plainly = match self.spec.mti {
+            Charset::Ascii => self.frame.first_chunk().map(|digits| (*digits, swar::all_digits(digits))),
+            Charset::Bcd { .. } => self.frame.first_chunk().map(|[a, b]| {
+                let (digits, right) = swar::unpack_eight([*a, *b, 0, 0]);
+                let [a, b, c, d, ..] = digits;
+                ([a, b, c, d], right)
+            }),
+            _ => None,
+        };
+        match plainly {
+            Some((digits, true)) => {
+                self.parts.mti = digits;
+                Ok(charset::wire_length(self.spec.mti, digits.len()))
+            }
+            _ => self.mti_carefully(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn mti_carefully(&mut self) -> Result<usize, Faulty> {
         let width = charset::wire_length(self.spec.mti, 4);
         let cut_off = Fault::new(Kind::Truncated, 0, Wanted::Bytes(width), Got::Bytes(self.frame.len()));
         let raw = self.frame.get(..width).ok_or((Place::Mti, cut_off))?;
@@ -117,109 +199,109 @@ impl Reader<'_> {
         Ok(width)
     }
 
-    /// Reads the field that starts at `at`; returns where the next one starts.
-    #[inline]
-    fn field(&mut self, field: &Field, at: usize) -> Result<usize, Faulty> {
-        match self.plainly(field, at) {
-            Some(end) => Ok(end),
-            None => self.carefully(field, at),
-        }
-    }
-
-    /// Reads a field of a usual form in which nothing is wrong. Everything is checked here too, but in words
-    /// and vectors instead of bytes, and without a word about what is wrong: anything else is `None`,
-    /// before it left a trace, and read carefully.
-    #[inline]
-    fn plainly(&mut self, field: &Field, at: usize) -> Option<usize> {
+    /// Reads a field of a usual form, which starts at `at`, in which nothing is wrong. Everything is checked
+    /// here too, but in words and vectors instead of bytes, and without a word about what is wrong: anything
+    /// else is `None`, before it left a trace, and read carefully.
+    #[inline(always)]
+    fn plainly(&mut self, field: &Field, at: u32, mut filled: u32) -> Option<(Slot, u32, u32)> {
         let plan = field.plan.as_ref()?;
-        let Extent { units, ahead, width } = plan.extent(self.frame.get(at..)?)?;
-        let from = u32::try_from(at).ok()?;
-        let (start, end) = (from + ahead, from + ahead + width);
-        let (wire, whole) = (Span::of(from, end), Span::of(start, end));
-        let raw = self.frame.get(whole.range())?;
-        let (content, converted) = match plan.form {
+        let (Extent { units, ahead, width }, rest) = plan.extent(self.frame.get(index(at)..)?)?;
+        let (start, end) = (at + ahead, at + ahead + width);
+        let (content, filled) = match plan.form {
             Form::Plain => {
-                let value = if plan.blanks { Pad::BLANKS.trim(raw) } else { raw };
-                if !plan.is_right(value) {
+                let length = plan.plain_length(rest, index(width))?;
+                let content = Span::of(start, start + length);
+                return Some((Slot::sound(field.number, content, false, Span::of(at, end)), end, filled));
+            }
+            Form::Packed => {
+                if !plan.is_packed_right(rest, units, index(width)) {
                     return None;
                 }
-                (Span::of(start, start + u32::try_from(value.len()).ok()?), false)
+                if end > self.unpacked.end {
+                    filled = self.unpack(start, end, filled)?;
+                }
+                // A filler in front is left out where the place of the content is told.
+                let first = self.unpacked.origin.wrapping_add(start * 2) + (units & plan.skipped);
+                (Span::of(first, first + units), filled)
             }
-            Form::Packed { side, fill } => match usize::try_from(width).ok()? {
-                width @ ..=charset::WORD => (self.unpacked_plainly(plan, (side, fill), (units, width), (at, whole))?, true),
-                _ => (self.converted_plainly(plan, units, raw, at)?, true),
-            },
-            Form::Hex => (self.converted_plainly(plan, units, raw, at)?, true),
+            Form::Hex => {
+                let converted = self.unhex(plan, rest.get(..index(width))?, at, filled)?;
+                (Span::of(filled, converted), converted)
+            }
         };
-        self.parts.slots.push(Slot::sound(field.number, content, converted, wire));
-        Some(wire.range().end)
-    }
-
-    /// Unpacks digits of at most a word into the side buffer, filler and all, and leaves the filler out where it
-    /// tells the place of the content: nothing is moved, and nothing depends on where the filler is.
-    #[inline(always)]
-    fn unpacked_plainly(
-        &mut self,
-        plan: &Plan,
-        (filled, fill): (Side, u8),
-        (units, width): (u32, usize),
-        (at, whole): (usize, Span),
-    ) -> Option<Span> {
-        let units = usize::try_from(units).ok()?;
-        let word = charset::packed_word(filled, fill, units, width, self.frame.get(whole.range().start..)?)?;
-        let (digits, right) = swar::unpack_sixteen(word);
-        if !right || !plan.is_right_packed(units, word) {
-            return None;
-        }
-        let side = self.parts.side.room(charset::OVERSHOOT, self.most_units(at));
-        let from = side.len();
-        side.extend_from_slice(&digits);
-        side.truncate(from + width * 2);
-        let first = from + usize::from(filled == Side::Left && units % 2 == 1);
-        Some(Span::new(first, first + units))
+        Some((Slot::sound(field.number, content, true, Span::of(at, end)), end, filled))
     }
 
     /// So many units, and what is taken off again, may be converted from here on: no byte is more than two.
-    fn most_units(&self, at: usize) -> usize {
-        (self.frame.len() - at) * 2 + charset::OVERSHOOT
+    fn most_units(&self, at: u32) -> usize {
+        (self.frame.len() - index(at)) * 2 + charset::OVERSHOOT
     }
 
-    /// Converts a sound field that starts at `at` into the side buffer: where its content stands there.
+    /// Unpacks the digits from `start` to `end`, and what stands behind them to a whole block: packed fields
+    /// stand together, and a block of vectors costs less than the way to each of its fields. What is no digit
+    /// in it nobody looks at. Returns how far the side buffer is filled.
     #[inline(never)]
-    fn converted_plainly(&mut self, plan: &Plan, units: u32, raw: &[u8], at: usize) -> Option<Span> {
-        let (units, expected) = (usize::try_from(units).ok()?, self.most_units(at));
-        let side = self.parts.side.room(units + charset::OVERSHOOT, expected);
-        let from = side.len();
-        let right = match plan.form {
-            Form::Packed { side: filled, fill } => {
-                charset::unpack_plainly(filled, fill, units, raw, side) && plan.is_right(side.get(from..).unwrap_or_default())
+    fn unpack(&mut self, start: u32, end: u32, filled: u32) -> Option<u32> {
+        let expected = (self.frame.len() - index(start)) * 5 / 2 + 2 * BLOCK;
+        let mut rest = self.frame.get(index(start)..)?;
+        self.unpacked = Unpacked { end: start, origin: filled.wrapping_sub(start * 2) };
+        let mut filled = index(filled);
+        while self.unpacked.end < end {
+            let mut block = [0; BLOCK];
+            match rest.split_first_chunk() {
+                Some((whole, behind)) => (block, rest) = (*whole, behind),
+                None => block.get_mut(..rest.len())?.copy_from_slice(rest),
             }
-            _ => charset::unhex_plainly(raw, side) && plan.is_right(side.get(from..).unwrap_or_default()),
-        };
-        let content = Span::new(from, side.len());
-        if !right {
+            let side = self.parts.side.room(filled, BLOCK * 2, expected);
+            for piece in block.as_chunks::<16>().0 {
+                let (upper, lower) = (piece.map(|byte| byte >> 4 | b'0'), piece.map(|byte| byte & 0x0F | b'0'));
+                let mut digits = [[0; 2]; 16];
+                digits.iter_mut().zip(upper.into_iter().zip(lower)).for_each(|(pair, (upper, lower))| *pair = [upper, lower]);
+                side.extend_from_slice(digits.as_flattened());
+            }
+            filled += BLOCK * 2;
+            self.unpacked.end += u32::try_from(BLOCK).ok()?;
+        }
+        u32::try_from(filled).ok()
+    }
+
+    /// Converts a sound field in hexadecimal text, which starts at `at`, into the side buffer behind what is
+    /// `filled`: where it ends there.
+    #[inline(never)]
+    fn unhex(&mut self, plan: &Plan, raw: &[u8], at: u32, filled: u32) -> Option<u32> {
+        let (from, expected) = (index(filled), self.most_units(at));
+        let side = self.parts.side.room(from, raw.len(), expected);
+        if !charset::unhex_plainly(raw, side) || !plan.is_right(side.get(from..).unwrap_or_default()) {
             self.parts.side.cut(from);
             return None;
         }
-        Some(content)
+        u32::try_from(side.len()).ok()
     }
 
     /// Reads a field of any form, right or wrong.
     #[cold]
     #[inline(never)]
-    fn carefully(&mut self, field: &Field, at: usize) -> Result<usize, Faulty> {
+    fn carefully(&mut self, field: &Field, at: u32, filled: u32) -> Result<(Option<Slot>, u32, u32), Faulty> {
+        let (at, from) = (index(at), index(filled));
         let extent = extent(field, self.frame, at).map_err(|fault| (Place::Field(field.number), fault))?;
-        let end = extent.end;
-        let checked =
-            if charset::is_plain(field.charset) { self.plain(field, at, extent) } else { self.converted(field, at, extent) };
-        if let Err(fault) = checked {
-            self.first.get_or_insert((Place::Field(field.number), fault));
+        let end = u32::try_from(extent.end).unwrap_or(u32::MAX);
+        if charset::is_plain(field.charset) {
+            let slot = self.plain(field, at, extent).map_err(|fault| self.keep_first(field, fault)).ok();
+            return Ok((slot, end, filled));
         }
-        Ok(end)
+        let slot = self.converted(field, at, from, extent).map_err(|fault| self.keep_first(field, fault)).ok();
+        if slot.is_none() {
+            self.parts.side.cut(from);
+        }
+        Ok((slot, end, u32::try_from(self.parts.side.bytes().len()).unwrap_or(u32::MAX)))
+    }
+
+    fn keep_first(&mut self, field: &Field, fault: Fault) {
+        self.first.get_or_insert((Place::Field(field.number), fault));
     }
 
     /// A field that stands on the wire as it is in memory.
-    fn plain(&mut self, field: &Field, at: usize, extent: layout::Extent) -> Result<(), Fault> {
+    fn plain(&mut self, field: &Field, at: usize, extent: layout::Extent) -> Result<Slot, Fault> {
         let layout::Extent { start, end, .. } = extent;
         let raw = self.frame.get(start..end).unwrap_or_default();
         let value = field.pad.trim(raw);
@@ -227,16 +309,16 @@ impl Reader<'_> {
         let checked = check(field, value, &mut self.faults).map_err(|fault| fault.behind(from));
         let faulty = self.judge(field, checked, |at| at + from)?;
         let content = Span::new(from, from + value.len());
-        self.parts.slots.push(Slot::framed(field.number, content, Span::new(at, end), faulty));
-        Ok(())
+        Ok(Slot::framed(field.number, content, Span::new(at, end), faulty))
     }
 
-    /// A field whose wire form must be turned into content. A wrong wire form is never let through.
-    fn converted(&mut self, field: &Field, at: usize, extent: layout::Extent) -> Result<(), Fault> {
+    /// A field whose wire form must be turned into content, behind `from` in the side buffer. A wrong wire form
+    /// is never let through.
+    fn converted(&mut self, field: &Field, at: usize, from: usize, extent: layout::Extent) -> Result<Slot, Fault> {
         let layout::Extent { units, start, end } = extent;
         let raw = self.frame.get(start..end).unwrap_or_default();
-        let side = self.parts.side.room(units + 1, self.most_units(at));
-        let from = side.len();
+        let expected = (self.frame.len() - at) * 2 + charset::OVERSHOOT;
+        let side = self.parts.side.room(from, units + 1, expected);
         charset::unpack(field.charset, field.content, units, raw, side).map_err(|fault| fault.behind(start))?;
         let whole = side.get(from..).unwrap_or_default();
         let value = field.pad.trim(whole);
@@ -246,8 +328,7 @@ impl Reader<'_> {
         let checked = check(field, value, &mut self.faults).map_err(|fault| Fault { at: on_wire(fault.at), ..fault });
         let faulty = self.judge(field, checked, on_wire)?;
         let content = Span::new(from + ahead, from + ahead + length);
-        self.parts.slots.push(Slot::converted(field.number, content, Span::new(at, end), faulty));
-        Ok(())
+        Ok(Slot::converted(field.number, content, Span::new(at, end), faulty))
     }
 
     /// Applies the field's severity to a fault of content; tells whether one was let through. Faults

@@ -106,21 +106,21 @@ impl Spec {
     fn write_fields(&self, message: &Message, bitmap: Bitmap, signing: bool, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let mut third = (self.third == Third::Field65 && bitmap.has_third()).then_some(bitmap);
         for slot in message.slots() {
-            if slot.number > 64
+            if slot.number() > 64
                 && let Some(bitmap) = third.take()
             {
                 bitmap.write(2, self.bitmap, out);
             }
-            let Some(field) = self.field(slot.number) else { return Err(Spec::undefined(slot.number)) };
+            let Some(field) = self.field(slot.number()) else { return Err(Spec::undefined(slot.number())) };
             if signing && field.mac {
                 continue;
             }
             // A fault that a laxer spec let through is looked at again.
-            let sound = !slot.faulty || field.severity != Severity::Reject;
+            let sound = !slot.is_faulty() || field.severity != Severity::Reject;
             match message.source(slot, self.layout).filter(|_| sound) {
                 Some(as_it_stood) => out.extend_from_slice(as_it_stood),
                 None => {
-                    write_field(field, message.content(slot), out).map_err(|fault| placed(Place::Field(slot.number), fault))?
+                    write_field(field, message.content(slot), out).map_err(|fault| placed(Place::Field(slot.number()), fault))?
                 }
             }
         }
@@ -154,7 +154,7 @@ fn write_plainly(plan: &Plan, value: &[u8], out: &mut Vec<u8>) -> bool {
                 out.resize(out.len() + filler, b' ');
             }
         }
-        Form::Packed { side, fill } => charset::pack_bcd(side, fill, value, out),
+        Form::Packed => charset::pack_bcd(plan.side, plan.fill, value, out),
         Form::Hex => charset::hex_plainly(value, out),
     }
     true

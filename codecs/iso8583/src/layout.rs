@@ -55,21 +55,27 @@ pub(crate) struct Part<'a> {
 impl Spec {
     /// Reads the bitmaps that stand at `at`, except one in the place of field 65; also where what
     /// follows starts.
+    #[inline(always)]
     pub(crate) fn bitmaps(&self, frame: &[u8], mut at: usize) -> Result<(Bitmap, usize), (Place, Fault)> {
         let mut bitmap = Bitmap::default();
-        let mut read = |bitmap: &mut Bitmap, word, place| -> Result<(), (Place, Fault)> {
-            let rest = frame.get(at..).unwrap_or_default();
-            at += bitmap.read(word, self.bitmap, rest).map_err(|fault| (place, fault.behind(at)))?;
-            Ok(())
-        };
-        read(&mut bitmap, 0, Place::Bitmap)?;
-        if bitmap.has_second() {
-            read(&mut bitmap, 1, Place::SecondBitmap)?;
-            if bitmap.has_third() && self.third == Third::Follows {
-                read(&mut bitmap, 2, Place::ThirdBitmap)?;
-            }
+        at += self.bitmap(&mut bitmap, 0, Place::Bitmap, frame, at)?;
+        if bitmap.has_second() { self.further_bitmaps(bitmap, frame, at) } else { Ok((bitmap, at)) }
+    }
+
+    /// Those behind the first one: out of line, for most messages have none.
+    #[inline(never)]
+    fn further_bitmaps(&self, mut bitmap: Bitmap, frame: &[u8], mut at: usize) -> Result<(Bitmap, usize), (Place, Fault)> {
+        at += self.bitmap(&mut bitmap, 1, Place::SecondBitmap, frame, at)?;
+        if bitmap.has_third() && self.third == Third::Follows {
+            at += self.bitmap(&mut bitmap, 2, Place::ThirdBitmap, frame, at)?;
         }
         Ok((bitmap, at))
+    }
+
+    #[inline(always)]
+    fn bitmap(&self, bitmap: &mut Bitmap, word: usize, place: Place, frame: &[u8], at: usize) -> Result<usize, (Place, Fault)> {
+        let rest = frame.get(at..).unwrap_or_default();
+        bitmap.read(word, self.bitmap, rest).map_err(|fault| (place, fault.behind(at)))
     }
 
     /// The third bitmap where it stands in the place of field 65; also where what follows starts.

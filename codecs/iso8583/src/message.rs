@@ -38,14 +38,26 @@ pub struct Message {
 /// Where a field's content stands. Slots are in ascending order of field number.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot {
-    pub(crate) number: u8,
-    /// In the side buffer, else in the frame.
-    side: bool,
-    /// Whether a fault of its content was let through.
-    pub(crate) faulty: bool,
     content: Span,
     /// The field in the frame with its length prefix; empty where it was set here.
     wire: Span,
+    mark: Mark,
+}
+
+/// The number of a slot's field in the lowest byte, and what is said by bits above: written at once.
+#[derive(Clone, Copy)]
+struct Mark(u32);
+
+impl Mark {
+    /// The content stands in the side buffer, else in the frame.
+    const SIDE: u32 = 0x100;
+    /// A fault of the content was let through.
+    const FAULTY: u32 = 0x200;
+
+    #[inline(always)]
+    fn new(number: u8, side: bool, faulty: bool) -> Self {
+        Self(u32::from(number) | if side { Self::SIDE } else { 0 } | if faulty { Self::FAULTY } else { 0 })
+    }
 }
 
 /// A range of positions. Frames are bounded to what 32 bits can tell.
@@ -53,6 +65,12 @@ pub(crate) struct Slot {
 pub(crate) struct Span {
     start: u32,
     end: u32,
+}
+
+/// A position as an index; wherever this runs it has as many bits.
+#[inline(always)]
+pub(crate) fn index(at: u32) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
 }
 
 impl Span {
@@ -68,8 +86,7 @@ impl Span {
 
     #[inline]
     pub(crate) fn range(self) -> Range<usize> {
-        let at = |at: u32| usize::try_from(at).unwrap_or(usize::MAX);
-        at(self.start)..at(self.end)
+        index(self.start)..index(self.end)
     }
 
     pub(crate) fn is_empty(self) -> bool {
@@ -79,13 +96,18 @@ impl Span {
 
 /// A buffer that is wiped when it goes. It grows by hand, for a plain `Vec` would leave unwiped copies
 /// behind, and wipes what it gives up, so what it holds is all that was ever written to it.
+///
+/// How far it is filled a reader tells from a register: it does not read back for every field a length that it
+/// wrote with the one before.
 #[derive(Clone, Default)]
 pub(crate) struct Wiped(Vec<u8>);
 
 impl Wiped {
-    /// Room for so many bytes more; `expected` in all where nobody knows better.
+    /// Room for so many bytes behind the first `filled`, to be appended; `expected` in all where nobody
+    /// knows better.
     #[inline]
-    pub(crate) fn room(&mut self, bytes: usize, expected: usize) -> &mut Vec<u8> {
+    pub(crate) fn room(&mut self, filled: usize, bytes: usize, expected: usize) -> &mut Vec<u8> {
+        self.0.truncate(filled);
         if bytes > self.0.capacity() - self.0.len() {
             self.grow(self.0.len().saturating_add(bytes), expected);
         }
@@ -100,11 +122,17 @@ impl Wiped {
         self.0 = larger;
     }
 
-    /// Takes what stands behind `length` off again.
+    /// Takes what stands behind the first `filled` off again: nothing, where all that was read was right.
+    #[inline]
+    pub(crate) fn end(&mut self, filled: usize) {
+        self.0.truncate(filled);
+    }
+
+    /// As [`Wiped::end`] where what is taken off was written in vain.
     #[cold]
-    pub(crate) fn cut(&mut self, length: usize) {
-        self.0.get_mut(length..).unwrap_or_default().zeroize();
-        self.0.truncate(length);
+    pub(crate) fn cut(&mut self, filled: usize) {
+        self.0.get_mut(filled..).unwrap_or_default().zeroize();
+        self.0.truncate(filled);
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -147,20 +175,40 @@ impl Default for Parts {
 }
 
 impl Slot {
+    /// A place for a field.
+    pub(crate) const EMPTY: Self = Self { content: Span::of(0, 0), wire: Span::of(0, 0), mark: Mark(0) };
+
     /// A field in which nothing is wrong.
     #[inline(always)]
     pub(crate) fn sound(number: u8, content: Span, converted: bool, wire: Span) -> Self {
-        Self { number, side: converted, faulty: false, content, wire }
+        Self { content, wire, mark: Mark::new(number, converted, false) }
     }
 
     /// A field that stands in the frame as it is, at `content`.
     pub(crate) fn framed(number: u8, content: Span, wire: Span, faulty: bool) -> Self {
-        Self { number, side: false, faulty, content, wire }
+        Self { content, wire, mark: Mark::new(number, false, faulty) }
     }
 
     /// A field whose content was converted into the side buffer.
     pub(crate) fn converted(number: u8, content: Span, wire: Span, faulty: bool) -> Self {
-        Self { number, side: true, faulty, content, wire }
+        Self { content, wire, mark: Mark::new(number, true, faulty) }
+    }
+
+    /// The number of the field.
+    #[inline]
+    pub(crate) fn number(&self) -> u8 {
+        let [number, ..] = self.mark.0.to_le_bytes();
+        number
+    }
+
+    /// Whether a fault of its content was let through.
+    pub(crate) fn is_faulty(&self) -> bool {
+        self.mark.0 & Mark::FAULTY != 0
+    }
+
+    /// Where it stands in the frame.
+    pub(crate) fn wire(&self) -> Span {
+        self.wire
     }
 }
 
@@ -194,7 +242,7 @@ impl Message {
 
     /// The content of a field.
     pub fn get(&self, number: u8) -> Option<&[u8]> {
-        let at = self.slots.binary_search_by_key(&number, |slot| slot.number).ok()?;
+        let at = self.slots.binary_search_by_key(&number, |slot| slot.number()).ok()?;
         self.slots.get(at).map(|slot| self.content(slot))
     }
 
@@ -212,7 +260,7 @@ impl Message {
     pub fn set(&mut self, number: u8, content: impl AsRef<[u8]>) -> &mut Self {
         let content = self.keep(content.as_ref());
         let slot = Slot::converted(number, content, Span::default(), false);
-        match self.slots.binary_search_by_key(&number, |slot| slot.number) {
+        match self.slots.binary_search_by_key(&number, |slot| slot.number()) {
             Ok(at) => {
                 if let Some(old) = self.slots.get_mut(at) {
                     *old = slot;
@@ -236,7 +284,7 @@ impl Message {
 
     /// Takes a field out; tells whether it was there.
     pub fn remove(&mut self, number: u8) -> bool {
-        match self.slots.binary_search_by_key(&number, |slot| slot.number) {
+        match self.slots.binary_search_by_key(&number, |slot| slot.number()) {
             Ok(at) => {
                 self.slots.remove(at);
                 self.bitmaps = Span::default();
@@ -301,7 +349,7 @@ impl Message {
 
     /// The fields that are there.
     pub(crate) fn bitmap(&self) -> Bitmap {
-        self.slots.iter().fold(Bitmap::default(), |bitmap, slot| bitmap.with(slot.number))
+        self.slots.iter().fold(Bitmap::default(), |bitmap, slot| bitmap.with(slot.number()))
     }
 
     /// The bytes of the frame that a field stood in, if it was not touched and the frame has the wire
@@ -326,14 +374,14 @@ impl Message {
 
     /// Copies content into the side buffer.
     fn keep(&mut self, content: &[u8]) -> Span {
-        let room = self.side.room(content.len(), 64);
-        let start = room.len();
+        let start = self.side.bytes().len();
+        let room = self.side.room(start, content.len(), 64);
         room.extend_from_slice(content);
         Span::new(start, room.len())
     }
 
     pub(crate) fn content(&self, slot: &Slot) -> &[u8] {
-        let whole: &[u8] = if slot.side { self.side.bytes() } else { &self.frame };
+        let whole: &[u8] = if slot.mark.0 & Mark::SIDE != 0 { self.side.bytes() } else { &self.frame };
         whole.get(slot.content.range()).unwrap_or_default()
     }
 }
@@ -373,7 +421,7 @@ impl<'a> Iterator for Fields<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let slot = self.slots.next()?;
-        Some((slot.number, self.message.content(slot)))
+        Some((slot.number(), self.message.content(slot)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -1,14 +1,20 @@
 //! The plan of a field: what of its usual forms the quick way of reading and writing needs to know, worked
 //! out once. Reading a field costs mostly the questions what kind of field it is; here they are few.
 //!
-//! A plan is looked at where it stands. A copy of it is written in vectors and read again byte by byte, and
-//! that alone cost a fifth of reading a message and a seventh of writing it. No question has more than three
-//! answers, so that the compiler makes comparisons of it and no jump through a table; that alone gained nothing
-//! that could be measured, but what can be reckoned need not be asked.
+//! A plan is looked at where it stands: a copy of it is written in vectors and read again byte by byte, and that
+//! alone cost a fifth of reading a message and a seventh of writing it.
 //!
-//! What was tried besides: the quick way out of line, so that its parts have registers of their own, cost a
-//! tenth more than all of it in the loop over the fields, and converting hexadecimal text byte by byte through
-//! a table cost as much as reading ten fields.
+//! What else reading costs was counted in instructions (callgrind), which the time followed closely:
+//! * Digits that are packed are checked a word at a time and unpacked a block of the frame at a time, neighbours
+//!   and all (`decode.rs`). To unpack each field alone took 500 instructions more of 5,000.
+//! * A short field is a whole word of the frame of which the bytes behind it are masked out: to ask how long a
+//!   field is costs more than to check bytes that are not its own.
+//! * The loop over the fields is a function of its own, for its registers: inlined it took 300 more.
+//! * Which bytes of data objects go on is a branch that is guessed. A choice without a branch took fewer
+//!   instructions and a tenth more time, for then each object waits for the one before (`tlv`).
+//!
+//! What is left of the distance to a parser written by hand is the questions themselves, about a hundred
+//! instructions a field, and the two allocations and the shared frame of a message, an eighth of its time.
 
 use crate::class::Content;
 use crate::field::{Charset, Counts, Field, Length, Pad, PrefixForm, Side};
@@ -22,6 +28,11 @@ pub(crate) struct Plan {
     /// How the length is told; `None` where it is fixed.
     told: Option<Told>,
     pub(crate) form: Form,
+    /// Of packed digits: where the filler of an odd number stands, and what it is.
+    pub(crate) side: Side,
+    pub(crate) fill: u8,
+    /// 1 where an odd number of them has its filler in front.
+    pub(crate) skipped: u32,
     /// Whether blanks behind are filler, of a plain form.
     pub(crate) blanks: bool,
     class: Class,
@@ -65,7 +76,7 @@ pub(crate) enum Form {
     /// One byte each, as they are.
     Plain,
     /// Two digits a byte.
-    Packed { side: Side, fill: u8 },
+    Packed,
     /// Two ASCII hexadecimal characters each.
     Hex,
 }
@@ -96,11 +107,15 @@ impl Plan {
             Length::Variable { .. } | Length::Enclosed { .. } => return None,
         };
         let blanks = field.pad == Pad::BLANKS;
+        let (side, fill) = match field.charset {
+            Charset::Bcd { side, fill } => (side, fill),
+            _ => (Side::Left, 0),
+        };
         let form = match (field.charset, counts) {
             // What is taken off in front moves the content.
             _ if field.pad == Pad::Left(b' ') || blanks && field.charset != Charset::Ascii => return None,
             (Charset::Ascii | Charset::Binary, Counts::Content | Counts::Bytes) => Form::Plain,
-            (Charset::Bcd { side, fill }, Counts::Content) if field.content.is_numeric() => Form::Packed { side, fill },
+            (Charset::Bcd { .. }, Counts::Content) if field.content.is_numeric() => Form::Packed,
             (Charset::HexAscii, Counts::Content | Counts::Bytes) => Form::Hex,
             _ => return None,
         };
@@ -123,6 +138,9 @@ impl Plan {
         Some(Self {
             told,
             form,
+            side,
+            fill,
+            skipped: u32::from(side == Side::Left),
             blanks,
             class,
             content: field.content,
@@ -130,29 +148,37 @@ impl Plan {
             objects,
             halved: u8::from(hexadecimal && counts == Counts::Bytes),
             doubled: u8::from(hexadecimal),
-            paired: u8::from(matches!(form, Form::Packed { .. })),
+            paired: u8::from(form == Form::Packed),
             max,
             width,
         })
     }
 
-    /// What stands at the start of `input`: units of content, bytes of the length and of the content. Frames
-    /// are bounded to what 32 bits can tell, so positions are too.
+    /// What stands at the start of `input`: units of content, bytes of the length and of the content; and the
+    /// input from the content on. Frames are bounded to what 32 bits can tell, so positions are too.
     #[inline(always)]
-    pub(crate) fn extent(&self, input: &[u8]) -> Option<Extent> {
-        let Some(told) = self.told else { return Some(Extent { units: self.max, ahead: 0, width: self.width }) };
-        let (said, ahead, right) = if told.packed {
-            let [a, b] = if told.long { *input.first_chunk()? } else { [0, *input.first()?] };
-            (unpacked(a) * 100 + unpacked(b), 1 + u32::from(told.long), are_digits(a) & are_digits(b))
-        } else {
-            let [a, b] = *input.first_chunk()?;
-            let [a, b, c] = if told.long { *input.first_chunk()? } else { [b'0', a, b] };
-            let [a, b, c] = [a, b, c].map(|byte| u32::from(byte.wrapping_sub(b'0')));
-            (a * 100 + b * 10 + c, 2 + u32::from(told.long), (a < 10) & (b < 10) & (c < 10))
+    pub(crate) fn extent<'a>(&self, input: &'a [u8]) -> Option<(Extent, &'a [u8])> {
+        let Some(told) = self.told else {
+            return Some((Extent { units: self.max, ahead: 0, width: self.width }, input));
         };
+        let (said, rest, right) = match (told.packed, told.long, input) {
+            (true, false, [a, rest @ ..]) => (unpacked(*a), rest, are_digits(*a)),
+            (true, true, [a, b, rest @ ..]) => (unpacked(*a) * 100 + unpacked(*b), rest, are_digits(*a) & are_digits(*b)),
+            (false, false, [a, b, rest @ ..]) => {
+                let [a, b] = [a, b].map(|byte| u32::from(byte.wrapping_sub(b'0')));
+                (a * 10 + b, rest, (a < 10) & (b < 10))
+            }
+            (false, true, [a, b, c, rest @ ..]) => {
+                let [a, b, c] = [a, b, c].map(|byte| u32::from(byte.wrapping_sub(b'0')));
+                (a * 100 + b * 10 + c, rest, (a < 10) & (b < 10) & (c < 10))
+            }
+            _ => return None,
+        };
+        let ahead = 1 + u32::from(!told.packed) + u32::from(told.long);
         let units = said >> self.halved;
         let width = ((units << self.doubled) + u32::from(self.paired)) >> self.paired;
-        if right & (units << self.halved == said) & (units <= self.max) { Some(Extent { units, ahead, width }) } else { None }
+        let right = right & (units << self.halved == said) & (units <= self.max);
+        if right { Some((Extent { units, ahead, width }, rest)) } else { None }
     }
 
     /// Blanks that fill a fixed length of so many units; `None` where so many cannot stand.
@@ -192,10 +218,54 @@ impl Plan {
         right && (!self.objects || tlv::are_plain(value))
     }
 
-    /// Whether packed digits, of at most a word, are right where they must be a date.
+    /// How long the content is that fills the first `width` bytes of `rest` as it is, without filler; `None`
+    /// where it is not right at the first look, or not all there.
     #[inline(always)]
-    pub(crate) fn is_right_packed(&self, units: usize, packed: u64) -> bool {
-        !self.dated || content::is_plainly_a_packed_date(self.content, units, packed)
+    pub(crate) fn plain_length(&self, rest: &[u8], width: usize) -> Option<u32> {
+        let right = match self.class {
+            Class::Digits => {
+                swar::starts_with_digits(rest, width)
+                    && (!self.dated || content::is_plainly_a_date(self.content, rest.get(..width)?))
+            }
+            // A blank is printable: with filler or without it.
+            Class::Printable => swar::starts_printable(rest, width),
+            Class::Other => true,
+        };
+        let raw = rest.get(..width)?;
+        let value = if self.blanks { Pad::BLANKS.trim(raw) } else { raw };
+        let right = right
+            && (self.class != Class::Other || content::is_plainly_right(self.content, value))
+            && (!self.objects || tlv::are_plain(value));
+        if right { u32::try_from(value.len()).ok() } else { None }
+    }
+
+    /// Whether the first `width` bytes of `rest` are so many packed digits, with the right filler, and right
+    /// where they must be a date.
+    #[inline(always)]
+    pub(crate) fn is_packed_right(&self, rest: &[u8], units: u32, width: usize) -> bool {
+        let (Some(wire), Some(own)) = (rest.first_chunk(), swar::FIRST_BYTES.get(width)) else {
+            return rest.get(..width).is_some_and(|wire| self.is_wide_right(wire, units));
+        };
+        let word = u64::from_le_bytes(*wire) & u64::from_le_bytes(*own);
+        let word = if units.is_multiple_of(2) { Some(word) } else { charset::without_filler(self.side, self.fill, width, word) };
+        word.is_some_and(|word| {
+            swar::sixteen_digits(word) && (!self.dated || content::is_plainly_a_packed_date(self.content, units, word))
+        })
+    }
+
+    /// As [`Plan::is_packed_right`] of digits that are no word, or the last ones of their message.
+    #[inline(never)]
+    fn is_wide_right(&self, wire: &[u8], units: u32) -> bool {
+        let lone = |byte: u8| byte <= 9;
+        let right = match (units % 2, self.side, wire) {
+            (0, ..) => swar::all_packed_digits(wire),
+            (_, Side::Left, [first, pairs @ ..]) => {
+                first >> 4 == self.fill && lone(first & 0x0F) && swar::all_packed_digits(pairs)
+            }
+            (_, Side::Right, [pairs @ .., last]) => last & 0x0F == self.fill && lone(last >> 4) && swar::all_packed_digits(pairs),
+            _ => false,
+        };
+        right && (!self.dated || content::is_plainly_a_packed_date(self.content, units, swar::word_of(wire)))
     }
 }
 
@@ -209,16 +279,18 @@ fn are_digits(byte: u8) -> bool {
     (byte >> 4 <= 9) & (byte & 0x0F <= 9)
 }
 
+/// The same table without plans: everything goes the careful way.
+#[cfg(test)]
+pub(crate) fn careful(spec: &crate::Spec) -> crate::Spec {
+    let mut spec = spec.clone();
+    spec.fields.iter_mut().flatten().for_each(|field| field.plan = None);
+    spec
+}
+
 #[cfg(test)]
 mod tests {
+    use super::careful;
     use crate::{Message, Spec};
-
-    /// The same table without plans: everything goes the careful way.
-    fn careful(spec: &Spec) -> Spec {
-        let mut spec = spec.clone();
-        spec.fields.iter_mut().flatten().for_each(|field| field.plan = None);
-        spec
-    }
 
     fn message() -> Message {
         let mut message = Message::new("0200");

@@ -22,7 +22,10 @@ prefix-form = "bcd"
 41 = { name = "Terminal", content = "ans", length = 8, charset = "ebcdic-500" }
 52 = { name = "PIN", content = "b", length = 8, charset = "hex-ascii" }
 66 = { name = "Settlement", content = "n", length = 1 }
+129 = { name = "Beyond", content = "n", length = 2 }
 130 = { name = "Beyond", content = "n", length = 2 }
+131 = { name = "Beyond", content = "n", length = 2 }
+192 = { name = "Beyond", content = "n", length = 2 }
 [fields.43]
 name = "Name and location"
 content = "ans"
@@ -301,4 +304,13 @@ fn a_spec_that_cannot_work_is_refused_where_it_stands() {
         refused("2 = { name = \"a\", content = \"n\", length = 4, pad = { left = \"*\" } }").1,
         "content n cannot hold this pad character"
     );
+}
+
+#[test]
+fn a_third_bitmap_in_a_fields_place_may_name_any_number_of_fields() {
+    let spec = spec();
+    let mut message = Message::new("0200");
+    message.set(3, "000000").set(129, "01").set(130, "02").set(131, "03").set(192, "04");
+    let wire = spec.encode(&message).unwrap();
+    assert_eq!(spec.decode(Bytes::from(wire)), Ok(message));
 }

@@ -13,6 +13,46 @@ pub(crate) fn all_printable(bytes: &[u8]) -> bool {
     over_words(bytes, eight_printable)
 }
 
+/// Whether the first `width` bytes of `rest` are there and digits.
+#[inline(always)]
+pub(crate) fn starts_with_digits(rest: &[u8], width: usize) -> bool {
+    over_start(rest, width, eight_digits, all_digits)
+}
+
+/// As [`starts_with_digits`], of printable ASCII, 0x20 to 0x7E.
+#[inline(always)]
+pub(crate) fn starts_printable(rest: &[u8], width: usize) -> bool {
+    over_start(rest, width, eight_printable, all_printable)
+}
+
+/// A field of a message has others behind it: a short one is looked at as a whole word of which the bytes
+/// that are not its own are made zeros in ASCII, with no question how long it is.
+#[inline(always)]
+fn over_start(rest: &[u8], width: usize, word: impl Fn(u64) -> bool, all: impl Fn(&[u8]) -> bool) -> bool {
+    match (rest.first_chunk::<8>(), FIRST_BYTES.get(width)) {
+        (Some(eight), Some(own)) => {
+            let own = u64::from_le_bytes(*own);
+            word(u64::from_le_bytes(*eight) & own | THREES & !own)
+        }
+        _ => rest.get(..width).is_some_and(all),
+    }
+}
+
+/// All bits of the first bytes of a word, of none to all eight.
+pub(crate) const FIRST_BYTES: [[u8; 8]; 9] = {
+    let mut all = [[0; 8]; 9];
+    let mut count = 0;
+    while count < 9 {
+        let mut at = 0;
+        while at < count {
+            all[count][at] = 0xFF;
+            at += 1;
+        }
+        count += 1;
+    }
+    all
+};
+
 /// Bytes that overlap are looked at twice: the last word stands over the one before it, and fewer than
 /// eight bytes are made one word of their first and last. Most fields are that short, and a loop over
 /// their bytes costs more than all the rest of reading them.
@@ -39,13 +79,16 @@ pub(crate) fn unpack_eight(packed: [u8; 4]) -> ([u8; 8], bool) {
     ((THREES | nibbles).to_le_bytes(), (nibbles + SIX) & HIGH == 0)
 }
 
-/// Sixteen digits as ASCII characters, of eight bytes of packed ones, and whether they are digits.
+/// Whether the half-bytes of eight bytes of packed digits are digits.
 #[inline(always)]
-pub(crate) fn unpack_sixteen(packed: u64) -> ([u8; 16], bool) {
-    let [a, b, c, d, e, f, g, h] = packed.to_le_bytes();
-    let ((low, low_right), (high, high_right)) = (unpack_eight([a, b, c, d]), unpack_eight([e, f, g, h]));
-    let digits = u128::from(u64::from_le_bytes(low)) | u128::from(u64::from_le_bytes(high)) << 64;
-    (digits.to_le_bytes(), low_right & high_right)
+pub(crate) fn sixteen_digits(packed: u64) -> bool {
+    (((packed & LOW) + SIX) | ((packed >> 4 & LOW) + SIX)) & HIGH == 0
+}
+
+/// Whether the half-bytes of all these bytes are digits.
+#[inline]
+pub(crate) fn all_packed_digits(bytes: &[u8]) -> bool {
+    over_words(bytes, sixteen_digits)
 }
 
 /// Fewer than eight bytes as the first ones of a word, zeros behind. Of parts that may overlap, never byte
@@ -92,7 +135,8 @@ fn nibbles(bytes: [u8; 4]) -> u64 {
     let spread = u64::from(u32::from_le_bytes(bytes));
     let spread = (spread | spread << 16) & 0x0000_FFFF_0000_FFFF;
     let spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF;
-    (spread & LOW) << 8 | (spread >> 4 & LOW)
+    // What crosses into the byte beside stands in its upper half.
+    (spread << 8 | spread >> 4) & LOW
 }
 
 const HIGH: u64 = 0xF0F0_F0F0_F0F0_F0F0;
@@ -131,8 +175,8 @@ mod tests {
         }
         assert_eq!(unpack_eight([0x12, 0x34, 0x56, 0x70]), (*b"12345670", true));
         assert!(!unpack_eight([0x12, 0x34, 0x56, 0x7A]).1 && !unpack_eight([0xF2, 0x34, 0x56, 0x70]).1);
-        assert_eq!(unpack_sixteen(u64::from_le_bytes([0x12, 0x34, 0x56, 0x78, 0x90, 0, 0, 1])), (*b"1234567890000001", true));
-        assert!((0..8).all(|at| !unpack_sixteen(0xA << (8 * at)).1 && !unpack_sixteen(0xA0 << (8 * at)).1));
+        assert!(sixteen_digits(u64::from_le_bytes([0x12, 0x34, 0x56, 0x78, 0x90, 0x99, 0, 1])));
+        assert!((0..16).all(|at| (0xA..=0xF).all(|nibble| !sixteen_digits(nibble << (4 * at)))));
         for length in 0..8 {
             let mut word = [0; 8];
             word.iter_mut().zip(1..).take(length).for_each(|(byte, number)| *byte = number);

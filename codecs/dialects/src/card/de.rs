@@ -98,38 +98,11 @@ pub(crate) const MAPPED: [u8; 34] = [
     REPLACEMENT_AMOUNTS,
 ];
 
-/// Elements of a request that are read here. What is in neither list is dropped and counted.
-pub(crate) const READ: [u8; 32] = [
-    PAN,
-    PROCESSING_CODE,
-    AMOUNT,
-    TRANSMISSION,
-    STAN,
-    LOCAL_TIME,
-    LOCAL_DATE,
-    EXPIRY,
-    MERCHANT_CATEGORY,
-    ENTRY_MODE,
-    CARD_SEQUENCE,
-    CONDITION,
-    ACQUIRING_INSTITUTION,
-    FORWARDING_INSTITUTION,
-    TRACK2,
-    RRN,
-    APPROVAL,
-    RESPONSE_CODE,
-    TERMINAL,
-    MERCHANT,
-    ACCEPTOR,
-    CURRENCY,
-    PIN_BLOCK,
-    SECURITY_CONTROL,
-    ICC,
-    ECOMMERCE,
-    POS_DATA,
-    MAC,
-    NETWORK_FUNCTION,
-    ORIGINAL,
-    REPLACEMENT_AMOUNTS,
-    MAC_2,
-];
+/// Those of them that a request does not have.
+const OF_ANSWERS: [u8; 4] = [SETTLEMENT_DATE, RESPONSE_DATA, BALANCES, NETWORK_ID];
+
+/// Whether an element of a request is read here. What is not, and does not travel on unread, is dropped and
+/// counted.
+pub(crate) fn is_read(number: u8) -> bool {
+    matches!(number, MAC | MAC_2) || MAPPED.contains(&number) && !OF_ANSWERS.contains(&number)
+}

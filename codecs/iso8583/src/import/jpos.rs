@@ -1,5 +1,6 @@
 //! The XML of a jPOS GenericPackager (`<isopackager>`). No DTD is read: what it would add are defaults
-//! that the reader of jPOS does not rely on either.
+//! that the reader of jPOS does not rely on either. Attributes that say nothing about the wire are passed over,
+//! others that are not known, and elements, are told.
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
@@ -91,7 +92,26 @@ struct Element {
     pad: bool,
     packager: String,
     emits_bitmap: bool,
+    /// Attributes that are not known.
+    foreign: Vec<String>,
     inner: Vec<Element>,
+}
+
+/// A packager as it is read.
+#[derive(Default)]
+struct Packager {
+    attributes: Vec<(String, String)>,
+    /// Names of elements that are not known.
+    foreign: Vec<String>,
+    elements: Vec<Element>,
+}
+
+/// An element that is open.
+enum Open {
+    Packager,
+    Field(Element),
+    /// One that is not known.
+    Foreign,
 }
 
 /// Reads the XML of a packager into a spec of this name.
@@ -102,13 +122,20 @@ pub fn jpos(name: &str, text: &str) -> Result<Imported, ImportError> {
     bounded(text)?;
     let mut table = Table { name: name.to_owned(), origin: "a jPOS packager", ..Table::default() };
     let mut rows = Vec::new();
-    for element in elements(text)? {
+    let Packager { attributes, foreign, elements } = elements(text)?;
+    for (attribute, value) in attributes {
+        head(&attribute, &value, &mut table);
+    }
+    for name in foreign {
+        table.lose(false, "", &name, "this element is not read");
+    }
+    for element in elements {
         let class = class(&element);
         match (element.id.as_str(), class) {
             ("0", Some((_, 0, _, _, charset @ ("ascii" | "bcd" | "ebcdic"), _))) => table.mti = Some(charset),
             ("1", Some((_, _, _, "bitmap", form, _))) => {
                 table.bitmap = Some(form);
-                if element.length > 16 {
+                if element.length > 16 && table.third.is_none() {
                     table.lose(true, "1", &element.class, "where its third bitmap stands: say `third-bitmap`");
                 }
             }
@@ -122,6 +149,18 @@ pub fn jpos(name: &str, text: &str) -> Result<Imported, ImportError> {
     }
     table.rows = rows;
     Ok(table.finish())
+}
+
+/// What the packager as a whole says.
+fn head(attribute: &str, value: &str, table: &mut Table) {
+    match (attribute, value) {
+        // The usual, in words; how many fields there are is told by the fields.
+        ("bitmapField", "1") | ("emitBitmap", "true") | ("headerLength", "0") | ("maxValidField" | "type", _) => {}
+        ("thirdBitmapField", "65") => table.third = Some("field65"),
+        ("thirdBitmapField", "-999") => {}
+        ("headerLength", _) => table.lose(true, "", attribute, "the header in front of a message belongs to the framing"),
+        _ => table.lose(true, "", &format!("{attribute}={value}"), "this attribute of the packager is not read"),
+    }
 }
 
 /// Adds a row. jPOS keeps what is listed last under a number.
@@ -142,6 +181,9 @@ fn class(element: &Element) -> Option<(&'static str, u8, &'static str, &'static 
 
 fn line(element: &Element, above: &str, table: &mut Table) -> Option<Line> {
     let path = format!("{above}{}", element.id);
+    for attribute in &element.foreign {
+        table.lose(false, &path, attribute, "this attribute is not read");
+    }
     if element.length == 0 {
         table.lose(false, &path, &element.class, "a placeholder without a length");
         return None;
@@ -220,10 +262,9 @@ fn nested(element: &Element, path: &str, line: &mut Line, table: &mut Table) {
 }
 
 /// The tree of `isofield` and `isofieldpackager` below `isopackager`.
-fn elements(text: &str) -> Result<Vec<Element>, ImportError> {
+fn elements(text: &str) -> Result<Packager, ImportError> {
     let mut reader = Reader::from_str(text);
-    let mut open: Vec<Option<Element>> = Vec::new();
-    let mut roots = Vec::new();
+    let (mut open, mut packager): (Vec<Open>, Packager) = Default::default();
     let mut seen = false;
     loop {
         let offset = reader.buffer_position();
@@ -232,53 +273,81 @@ fn elements(text: &str) -> Result<Vec<Element>, ImportError> {
         let empty = matches!(event, Event::Empty(_));
         match event {
             Event::Start(start) | Event::Empty(start) => {
-                let element = match (start.name().0, open.len()) {
-                    ("isopackager", 0) if !seen => None,
-                    ("isofield" | "isofieldpackager", 1..=DEEPEST) => Some(element(&start).map_err(fault)?),
-                    (_, depth) if depth > DEEPEST => return Err(fault("elements are nested too deep")),
-                    _ => return Err(fault("wanted isopackager, and in it isofield and isofieldpackager")),
+                let opened = match (start.name().0, open.last()) {
+                    (_, _) if open.len() > DEEPEST => return Err(fault("elements are nested too deep")),
+                    ("isopackager", None) if !seen => {
+                        packager.attributes = attributes(&start).map_err(fault)?;
+                        Open::Packager
+                    }
+                    (_, None) => return Err(fault("wanted isopackager, and in it isofield and isofieldpackager")),
+                    ("isofield" | "isofieldpackager", Some(Open::Packager | Open::Field(_))) => {
+                        Open::Field(element(&start).map_err(fault)?)
+                    }
+                    (name, Some(_)) => {
+                        if packager.foreign.iter().all(|known| known != name) {
+                            packager.foreign.push(name.to_owned());
+                        }
+                        Open::Foreign
+                    }
                 };
                 seen = true;
-                if empty { close(element, &mut open, &mut roots) } else { open.push(element) }
+                if empty { close(opened, &mut open, &mut packager) } else { open.push(opened) }
             }
             Event::End(_) => match open.pop() {
-                Some(element) => close(element, &mut open, &mut roots),
+                Some(element) => close(element, &mut open, &mut packager),
                 None => return Err(fault("an end without a start")),
             },
-            Event::Eof if open.is_empty() && seen => return Ok(roots),
+            Event::Eof if open.is_empty() && seen => return Ok(packager),
             Event::Eof => return Err(fault("wanted isopackager, whole")),
-            Event::GeneralRef(_) => return Err(fault("entities are not read")),
+            // In the text of an element that is not known anything may stand.
+            Event::GeneralRef(_) if !matches!(open.last(), Some(Open::Foreign)) => return Err(fault("entities are not read")),
             _ => {}
         }
     }
 }
 
-fn close(element: Option<Element>, open: &mut [Option<Element>], roots: &mut Vec<Element>) {
-    let Some(element) = element else { return };
+fn close(closed: Open, open: &mut [Open], packager: &mut Packager) {
+    let Open::Field(element) = closed else { return };
     match open.last_mut() {
-        Some(Some(outer)) => outer.inner.push(element),
-        _ => roots.push(element),
+        Some(Open::Field(outer)) => outer.inner.push(element),
+        _ => packager.elements.push(element),
     }
 }
 
+/// Most attributes of an element that are looked at.
+const MOST_ATTRIBUTES: usize = 32;
+
+/// Names and values.
+fn attributes(start: &BytesStart<'_>) -> Result<Vec<(String, String)>, &'static str> {
+    let mut all = Vec::new();
+    for attribute in start.attributes().take(MOST_ATTRIBUTES + 1) {
+        let attribute = attribute.map_err(|_| "an attribute that is not well-formed, or stands twice")?;
+        let value = attribute.normalized_value(quick_xml::XmlVersion::Explicit1_0);
+        let value = value.map_err(|_| "an attribute's value with an entity that XML does not define")?;
+        all.push((attribute.key.0.to_owned(), value.into_owned()));
+    }
+    if all.len() > MOST_ATTRIBUTES { Err("an element with too many attributes") } else { Ok(all) }
+}
+
+/// Attributes that are read, or say nothing about the wire: which field comes first the fields say.
+const ATTRIBUTES: [&str; 9] = ["id", "name", "class", "length", "pad", "packager", "emitBitmap", "firstField", "maxValidField"];
+
 fn element(start: &BytesStart<'_>) -> Result<Element, &'static str> {
-    let attribute = |name: &str| {
-        let mut all = start.attributes().take(16).map_while(Result::ok);
-        all.find(|attribute| attribute.key.0 == name)
-            .map(|attribute| attribute.normalized_value(quick_xml::XmlVersion::Explicit1_0).map(|value| value.into_owned()))
-            .transpose()
-            .map_err(|_| "an attribute's value with an entity that XML does not define")
-    };
-    let id = attribute("id")?.filter(|id| id.parse::<u8>().is_ok()).ok_or("`id` is missing or no number up to 255")?;
-    let length = attribute("length")?.and_then(|length| length.parse().ok()).ok_or("`length` is missing or no number")?;
+    let all = attributes(start)?;
+    let attribute = |name: &str| all.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim());
+    let id = attribute("id").filter(|id| id.parse::<u8>().is_ok()).ok_or("`id` is missing or no number up to 255")?;
+    let length = attribute("length").and_then(|length| length.parse().ok()).ok_or("`length` is missing or no number")?;
+    // Which of the fields is the bitmap its class says.
+    let foreign = all.iter().filter(|(name, _)| !ATTRIBUTES.contains(&name.as_str()) && name != "bitmapField");
     Ok(Element {
         id: id.trim_start_matches('0').to_owned() + if id.bytes().all(|digit| digit == b'0') { "0" } else { "" },
-        name: attribute("name")?.unwrap_or_default(),
-        class: attribute("class")?.ok_or("`class` is missing")?,
+        name: attribute("name").unwrap_or_default().to_owned(),
+        class: attribute("class").ok_or("`class` is missing")?.to_owned(),
         length,
-        pad: attribute("pad")?.as_deref() == Some("true"),
-        packager: attribute("packager")?.unwrap_or_default(),
-        emits_bitmap: attribute("emitBitmap")?.as_deref() != Some("false"),
+        pad: attribute("pad") == Some("true"),
+        packager: attribute("packager").unwrap_or_default().to_owned(),
+        emits_bitmap: attribute("emitBitmap") != Some("false"),
+        foreign: foreign.map(|(name, value)| format!("{name}={value}")).collect(),
         inner: Vec::new(),
     })
 }

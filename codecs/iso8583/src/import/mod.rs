@@ -97,6 +97,8 @@ struct Table {
     origin: &'static str,
     mti: Option<&'static str>,
     bitmap: Option<&'static str>,
+    /// Where a third bitmap stands.
+    third: Option<&'static str>,
     rows: Vec<Line>,
     losses: Vec<Loss>,
 }

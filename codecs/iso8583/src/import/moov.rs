@@ -35,7 +35,7 @@ struct Item {
     bitmap: Option<Box<Item>>,
     /// Of bitmaps: whether bit 1 announces another one.
     #[serde(rename = "disableautoexpand", default)]
-    _disable_auto_expand: bool,
+    disable_auto_expand: bool,
     #[serde(flatten)]
     other: BTreeMap<String, serde_json::Value>,
 }
@@ -54,6 +54,12 @@ struct Tag {
     length: u8,
     #[serde(default)]
     enc: String,
+    padding: Option<Padding>,
+    /// The order in which elements are written: ours keeps the one they are set in.
+    #[serde(rename = "sort", default)]
+    _sort: String,
+    #[serde(flatten)]
+    other: BTreeMap<String, serde_json::Value>,
 }
 
 /// Reads the JSON of a spec into a spec of this name; of its own where the name is empty.
@@ -88,7 +94,8 @@ fn charset(encoding: &str) -> Option<&'static str> {
         "EBCDIC" => Some("ebcdic"),
         "BCD" | "LBCD" => Some("bcd"),
         "Binary" | "ASCIIToHex" => Some("binary"),
-        "HexToASCII" => Some("hex-ascii"),
+        // The second is what it was called before there were two ways round.
+        "HexToASCII" | "Hex" => Some("hex-ascii"),
         _ => None,
     }
 }
@@ -178,6 +185,10 @@ fn pad(item: &Item, path: &str, line: &mut Line, table: &mut Table) {
     match padding.kind.as_str() {
         "None" => line.pad = exact,
         "Left" if fixed && line.content == "n" && padding.pad == "0" => {}
+        "Left" if fixed && line.content == "ans" && padding.pad == "0" => {
+            table.lose(false, path, &item.kind, "filled with zeros in front: taken for a number");
+            line.content = "n";
+        }
         "Left" if fixed => line.pad = Some(format!("{{ left = {character} }}")),
         "Right" if fixed => line.pad = Some(format!("{{ right = {character} }}")),
         other => table.lose(true, path, other, "a variable length is not padded here"),
@@ -185,8 +196,19 @@ fn pad(item: &Item, path: &str, line: &mut Line, table: &mut Table) {
 }
 
 fn nested(item: &Item, path: &str, depth: usize, line: &mut Line, table: &mut Table) {
-    let mut refuse = |what: &str, why: &str| table.lose(false, path, what, format!("{why}; the field itself is there"));
     let tag = item.tag.as_ref().filter(|tag| tag.length > 0 || tag.enc == "BerTLVTag");
+    if let Some(tag) = tag {
+        tag.other.keys().for_each(|other| table.lose(false, path, other, "this key of its tags is not read"));
+        let zeros = |padding: &Padding| padding.kind == "None" || padding.kind == "Left" && padding.pad == "0";
+        if let Some(padding) = tag.padding.as_ref().filter(|padding| !zeros(padding)) {
+            table.lose(true, path, &padding.kind, "how its tags are padded: here they have zeros in front");
+        }
+    }
+    let grows = item.bitmap.as_ref().filter(|bits| !bits.disable_auto_expand);
+    if let Some(bits) = grows {
+        table.lose(true, path, &bits.enc, "a bitmap that grows where a further field is there: here it does not");
+    }
+    let mut refuse = |what: &str, why: &str| table.lose(false, path, what, format!("{why}; the field itself is there"));
     let mut tagged = None;
     let shape = match (&item.bitmap, tag) {
         (Some(bits), _) => match bitmap(&bits.enc) {

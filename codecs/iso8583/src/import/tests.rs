@@ -65,6 +65,50 @@ fn of_what_a_packager_lists_twice_the_later_counts() {
     assert_eq!(told, [("47", true), ("127.0", false), ("127.2", false), ("3", false)]);
 }
 
+/// As such files come: a system's DTD, comments, attributes over lines, class names without their package, what
+/// other tools of theirs read.
+const FOREIGN: &str = r#"<?xml version='1.0' standalone="no"?>
+<!DOCTYPE isopackager SYSTEM "packager.dtd" [ <!-- nothing --> ]>
+<!-- ours -->
+<isopackager maxValidField="192" bitmapField="1" emitBitmap="true"
+             thirdBitmapField="65" headerLength="5">
+  <isofield
+      id="000"
+      length=" 4 "
+      name="Type"
+      class="IFA_NUMERIC"/>
+  <isofield id="1" length="24" name="Bits" class="org.jpos.iso.IFB_BITMAP"></isofield>
+  <isofield id="3" length="6" name="A &lt; B" class="IFA_NUMERIC" trim="true">
+    <property name="x" value="y">any text &unknown; at all</property>
+  </isofield>
+  <isofield-validator type="LLC" id="3"/>
+  <isofieldpackager id="60" length="9" name="Parts" class="IFA_LLCHAR" emitBitmap="false" firstField="1"
+      packager="GenericSubFieldPackager">
+    <isofield id="1" length="2" name="One" class="IF_CHAR"/>
+    <isofield id="2" length="7" name="Two" class="IFA_NUMERIC"/>
+  </isofieldpackager>
+  <isofield id="130" length="2" name="Beyond" class="IFA_NUMERIC"/>
+</isopackager>"#;
+
+#[test]
+fn a_packager_as_it_comes_is_read_and_what_is_strange_in_it_is_told() {
+    let imported = jpos("mine", FOREIGN).unwrap();
+    let spec = Spec::from_toml(&imported.toml).unwrap();
+    let told: Vec<_> = imported.losses.iter().map(|loss| (loss.field.as_str(), loss.what.as_str(), loss.essential)).collect();
+    let wanted =
+        [("", "headerLength", true), ("", "property", false), ("", "isofield-validator", false), ("3", "trim=true", false)];
+    assert_eq!(told, wanted);
+    let parts: Vec<_> = spec.field(60).unwrap().shape().fields().map(|field| field.form()).collect();
+    assert_eq!((parts, spec.field(3).unwrap().name()), (vec!["ans 2".to_owned(), "n 7".to_owned()], "A < B"));
+    let mut message = Message::new("0800");
+    message.set(3, "990000").set(130, "07");
+    let wire = spec.encode(&message).unwrap();
+    assert_eq!(wire.get(20..26), Some(b"990000".as_slice()), "the third bitmap stands behind the fields up to 64");
+    assert_eq!(spec.decode(wire.into()), Ok(message));
+    let other = jpos("mine", &FOREIGN.replace("bitmapField=\"1\"", "bitmapField=\"2\"")).unwrap();
+    assert!(other.losses.iter().any(|loss| loss.what == "bitmapField=2" && loss.essential));
+}
+
 #[test]
 fn what_is_no_packager_is_refused_with_its_place() {
     let reason = |text: &str| jpos("x", text).unwrap_err().to_string();
@@ -113,6 +157,35 @@ fn a_builders_json_becomes_a_spec_and_tells_what_it_could_not_take() {
     let wire = spec.encode(&message).unwrap();
     assert_eq!(wire.get(..20), Some(b"01005000000000010000".as_slice()));
     assert_eq!(wire.get(20..), Some(b"\x16\x47\x61\x73\x90\x01\x01\x01\x190000000001000060102AB".as_slice()));
+}
+
+#[test]
+fn a_builders_json_of_before_is_read_and_what_is_strange_in_it_is_told() {
+    let text = BUILDER
+        .replace("HexToASCII", "Hex")
+        .replace("\"sort\"", "\"padding\": { \"type\": \"Left\", \"pad\": \" \" }, \"order\": 1, \"sort\"");
+    let text = text.replace(
+        "  \"60\"",
+        r#"  "52": { "type": "String", "length": 8, "enc": "Hex", "prefix": "Hex.Fixed" },
+  "6": { "type": "String", "length": 12, "enc": "ASCII", "prefix": "ASCII.Fixed", "padding": { "type": "Left", "pad": "0" } },
+  "59": { "type": "Composite", "length": 99, "prefix": "ASCII.LLL", "bitmap": { "type": "Bitmap", "length": 8, "enc": "Binary" },
+    "subfields": { "2": { "type": "String", "length": 2, "enc": "ASCII", "prefix": "ASCII.Fixed" },
+                   "3": { "type": "Binary", "length": 2, "enc": "Binary", "prefix": "Binary.Fixed" } } },
+  "60""#,
+    );
+    let imported = moov("", &text).unwrap();
+    let spec = Spec::from_toml(&imported.toml).unwrap();
+    assert_eq!((spec.field(52).unwrap().charset(), spec.bitmap_form()), (Charset::HexAscii, crate::BitmapForm::HexAscii));
+    let told: Vec<_> = imported.losses.iter().map(|loss| (loss.field.as_str(), loss.what.as_str(), loss.essential)).collect();
+    assert_eq!(spec.field(6).unwrap().form(), "n 12");
+    let wanted = [
+        ("6", "String", false),
+        ("48", "order", false),
+        ("48", "Left", true),
+        ("59", "Binary", true),
+        ("60", "String in Own", true),
+    ];
+    assert_eq!(told, wanted);
 }
 
 #[test]

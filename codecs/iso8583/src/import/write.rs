@@ -14,6 +14,9 @@ pub(super) fn toml(table: &Table) -> String {
     let _ = writeln!(out, "name = {}", quoted(&table.name));
     let _ = writeln!(out, "mti = \"{}\"", table.mti.unwrap_or("ascii"));
     let _ = writeln!(out, "bitmap = \"{}\"", table.bitmap.unwrap_or("hex-ascii"));
+    if let Some(third) = table.third {
+        let _ = writeln!(out, "third-bitmap = \"{third}\"");
+    }
     rows("fields", &table.rows, true, &mut out);
     out
 }

@@ -219,21 +219,24 @@ pub fn check(bytes: &[u8]) -> Result<(), TlvError> {
 /// bytes, lengths below 128, no filler. `false` says nothing; [`check`] decides.
 #[inline]
 pub(crate) fn are_plain(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    while let [first, behind @ ..] = rest {
-        let behind_tag = match behind {
-            // A second tag byte with bit 8 goes on.
-            [0..=0x7F, behind @ ..] if first & 0x1F == 0x1F => behind,
-            _ if first & 0x1F == 0x1F => return false,
-            _ => behind,
+    // The bits of all heads, and of all first bytes less one, are looked at once behind the last object.
+    let (mut rest, mut heads, mut firsts) = (bytes, 0, 0);
+    // Where an object that is unusual leads does not matter: on, in any case. That a tag has a second byte is
+    // a branch on purpose: it is guessed, and the next object is looked for before this one is understood.
+    while let [first, second, third, ..] = rest {
+        heads |= u16::from_le_bytes([*first, *second]);
+        firsts |= u16::from(*first).wrapping_sub(1);
+        let end = if first & 0x1F == 0x1F {
+            heads |= u16::from_le_bytes([0, *third]);
+            3 + usize::from(*third)
+        } else {
+            2 + usize::from(*second)
         };
-        let [length @ 0..=0x7F, value @ ..] = behind_tag else { return false };
-        if first & 0x20 != 0 || *first == 0 || value.len() < usize::from(*length) {
-            return false;
-        }
-        rest = value.get(usize::from(*length)..).unwrap_or_default();
+        let Some(behind) = rest.get(end..) else { return false };
+        rest = behind;
     }
-    true
+    // The bit of a constructed object, those that say that a tag or a length goes on, and that of filler.
+    rest.is_empty() && heads & 0x8020 == 0 && firsts & 0x8000 == 0
 }
 
 /// The first object of `whole[at..end]` behind filler, and where the next one starts; `None` where
