@@ -51,7 +51,12 @@ fn an_order_is_answered_with_what_came_of_it() {
     assert!(say(&refused).contains("owes nothing and never did"), "{}", say(&refused));
 
     let told = order(&["link"], &["sign-off", "dual"]);
-    assert_eq!(serde_json::from_slice(&told.stdout).ok(), Some(json!({ "ordered": "sign-off", "link": "dual" })), "{}", say(&told));
+    assert_eq!(
+        serde_json::from_slice(&told.stdout).ok(),
+        Some(json!({ "ordered": "sign-off", "link": "dual" })),
+        "{}",
+        say(&told)
+    );
     let refused = order(&["link"], &["sign-off", "duel"]);
     assert_eq!(refused.status.code(), Some(1), "{}", say(&refused));
     assert!(say(&refused).contains("there is no link duel; there are dual, single"), "{}", say(&refused));
