@@ -4,11 +4,11 @@ use payments::{Cause, PaymentId, Shard, State};
 
 use super::samples::{
     BANK, NETWORK, TERMINAL, accept, accept_transfer, acknowledged, begins, body, captured, card, change, claim_key, customer,
-    day, declined, deposited, euro, executed, id, rrn, then, timed_out, tombstone, transfer,
+    day, declined, deposited, euro, executed, id, owed, refused_for_good, rrn, then, timed_out, tombstone, transfer,
 };
 use super::{History, Writer, node};
 use crate::Refusal;
-use crate::command::{Command, HoldWrite, PaymentKind, PaymentWrite, Standing};
+use crate::command::{Command, HoldWrite, LaneKind, PaymentKind, PaymentWrite, Standing};
 use crate::memory::MemoryStore;
 use crate::store::{ClaimRecord, CommitError, Found, Landed, Lookup, OpenError, OpenLane, PaymentRecord, Snapshot, Store};
 
@@ -267,6 +267,30 @@ pub async fn lanes_are_read_in_pages(store: &impl Store, shard: Shard) {
     let facts = silent.get(3).expect("five");
     writer.must(vec![acknowledged(facts, &reversing, 1)]).await;
     assert_eq!(ids(&lanes(store, shard, (id(2), 1), 100).await), [(id(3), 1), (id(5), 1)]);
+}
+
+/// The last message of a payment is found where the other side refused it for good, and not once the same is
+/// owed again.
+pub async fn a_dead_letter_is_found_until_it_is_owed_anew(store: &impl Store, shard: Shard) {
+    let dead = async |n: u32| match store.lookup(shard, &Lookup::Dead(id(n))).await {
+        Ok(Found::Dead(of, found)) if of == id(n) => found.map(|lane| (lane.item.number, lane.payment.standing.version)),
+        other => panic!("dead letter of payment {n}: {other:?}"),
+    };
+    let mut writer = Writer::open(store, shard, node(1)).await;
+    let silent: Vec<crate::Payment> = (1..=3).map(|n| card(n, PaymentKind::Purchase, euro(1))).collect();
+    let sent = begins(State::Sent);
+    writer.must(silent.iter().cloned().map(accept).collect()).await;
+    writer.must(silent.iter().map(|facts| timed_out(facts, &sent, 1)).collect()).await;
+    let [refused, done, _] = silent.as_slice() else { panic!("three") };
+    let reversing = then(&sent, State::Reversing);
+    writer.must(vec![refused_for_good(refused, &reversing, 1), acknowledged(done, &reversing, 1)]).await;
+    assert_eq!([dead(1).await, dead(2).await, dead(3).await, dead(4).await], [Some((1, 3)), None, None, None]);
+    let owed_anew = then(&then(&reversing, State::Reversing), State::Reversing);
+    let lanes = vec![owed(refused, 2, LaneKind::Reversal)];
+    writer.must(vec![Command { lanes, ..change(refused, Cause::Revived, owed_anew) }]).await;
+    assert_eq!(dead(1).await, None);
+    writer.must(vec![refused_for_good(refused, &owed_anew, 2)]).await;
+    assert_eq!(dead(1).await, Some((2, 5)));
 }
 
 /// A new owner starts from exactly what the last one's book knew.

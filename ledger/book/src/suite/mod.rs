@@ -10,9 +10,9 @@ mod laws;
 
 pub use history::History;
 pub use laws::{
-    a_claim_exists_once, a_version_exists_once, an_old_writer_is_fenced_out, an_unknown_outcome_is_found_out,
-    any_split_into_batches_gives_the_same, captures_and_holds_exist_once, commands_come_back, lanes_are_read_in_pages,
-    payments_are_found_by_rrn, reopening_gives_what_the_book_knows,
+    a_claim_exists_once, a_dead_letter_is_found_until_it_is_owed_anew, a_version_exists_once, an_old_writer_is_fenced_out,
+    an_unknown_outcome_is_found_out, any_split_into_batches_gives_the_same, captures_and_holds_exist_once, commands_come_back,
+    lanes_are_read_in_pages, payments_are_found_by_rrn, reopening_gives_what_the_book_knows,
 };
 
 use payments::Shard;
@@ -33,11 +33,12 @@ pub async fn all(store: &impl Store, first: Shard) {
     payments_are_found_by_rrn(store, shard(6)).await;
     lanes_are_read_in_pages(store, shard(7)).await;
     reopening_gives_what_the_book_knows(store, shard(8)).await;
-    any_split_into_batches_gives_the_same(store, shard(9)).await;
+    a_dead_letter_is_found_until_it_is_owed_anew(store, shard(9)).await;
+    any_split_into_batches_gives_the_same(store, shard(10)).await;
 }
 
 /// How many shards [`all`] uses.
-pub const SHARDS: u16 = 10 + laws::SPLITS;
+pub const SHARDS: u16 = 11 + laws::SPLITS;
 
 /// A node by a number.
 pub fn node(n: u128) -> NodeId {

@@ -321,6 +321,13 @@ pub fn acknowledged(facts: &Payment, before: &Standing, lane: i16) -> Command {
     Command { lanes: vec![end], ..change(facts, Cause::ReversalAcknowledged, standing) }
 }
 
+/// The network refused the reversal, and will again.
+pub fn refused_for_good(facts: &Payment, before: &Standing, lane: i16) -> Command {
+    let code = Some(ResponseCode::INVALID_TRANSACTION);
+    let end = LaneWrite::End { payment: facts.id, number: lane, end: LaneEnd::Dead, code };
+    Command { lanes: vec![end], ..change(facts, Cause::DeadLetter, then(before, State::Reversing)) }
+}
+
 /// The bank executed the transfer: the hold becomes a debit, an enquiry ends.
 pub fn executed(facts: &Payment, before: &Standing, from: u32, lane: Option<i16>) -> Command {
     let minor = facts.amount.minor();
@@ -372,7 +379,7 @@ fn item(facts: &Payment, standing: &Standing, kind: CaptureKind, amount: Amount,
     Capture { seq: 0, payment, number, date, kind, clearing, network, amount }
 }
 
-fn owed(facts: &Payment, number: i16, kind: LaneKind) -> LaneWrite {
+pub(super) fn owed(facts: &Payment, number: i16, kind: LaneKind) -> LaneWrite {
     LaneWrite::Owe(Box::new(LaneItem {
         payment: facts.id,
         number,
