@@ -103,8 +103,9 @@ pub fn plan(options: &Options) -> Vec<Fault> {
         let range = match point {
             // Held for a while each, so there are few of them, and every one has approvals.
             _ if options.early_ack => 3..7,
-            // One of these is a batch, of which there are some dozens a second.
-            Point::BeforeA | Point::AfterA | Point::BeforeB | Point::AfterB => 10..40,
+            // One of these is a batch. The slower the machine, the fewer and larger they are: a round of a short
+            // drill has two dozens in all.
+            Point::BeforeA | Point::AfterA | Point::BeforeB | Point::AfterB => 5..15,
             Point::MidFrame | Point::AnswerRead | Point::MidReply => 100..300,
             Point::ReversalSent | Point::Acknowledged => 5..20,
         };
