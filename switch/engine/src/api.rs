@@ -40,6 +40,8 @@ pub enum Event {
         request: Request,
         /// Its secrets, for requests that have any.
         carried: Option<Carried>,
+        /// Its sender has signed off: nothing new is taken on for it.
+        signed_off: bool,
     },
     /// An answer came in from a network or bank; decoded and MAC verified, not matched yet.
     Answer {

@@ -46,7 +46,7 @@ impl Engine {
         from: ConnId,
         ingress: LinkId,
         request: Box<CardRequest>,
-        carried: Option<Carried>,
+        (carried, signed_off): (Option<Carried>, bool),
         out: Out<'_>,
     ) {
         let claim = (request.kind != CardKind::Balance).then(|| ClaimKey::card(&request.head));
@@ -65,6 +65,7 @@ impl Engine {
             claim,
             hash: BodyHash::of(kind_word(request.kind), request.amount, &request.card.token),
             repeat: request.head.repeat() && claim.is_some(),
+            refusal: signed_off.then_some((ResponseCode::UNAVAILABLE, "its sender has signed off")),
             body: Body::Card(Box::new(CardCase {
                 request: *request,
                 route: None,

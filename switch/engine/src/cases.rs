@@ -189,6 +189,8 @@ pub(crate) struct Arrival {
     pub(crate) hash: BodyHash,
     /// Look the claim up first: the MTI says that it is a repeat.
     pub(crate) repeat: bool,
+    /// It is going to be refused, unless the record knows better.
+    pub(crate) refusal: Option<(ResponseCode, &'static str)>,
     pub(crate) body: Body,
 }
 
@@ -247,11 +249,15 @@ impl Engine {
             rider: None,
             repeat: arrival.repeat,
             looked_up: false,
-            refusal: None,
+            refusal: arrival.refusal,
         };
         self.cases.insert(id, Case { envelope, body: arrival.body });
         if closed {
             self.refuse_new(now, id, ResponseCode::UNAVAILABLE, "nothing new is taken on", out);
+            return None;
+        }
+        if let (Some((code, why)), false) = (arrival.refusal, arrival.repeat) {
+            self.refuse_new(now, id, code, why, out);
             return None;
         }
         match arrival.claim {

@@ -52,6 +52,7 @@ impl Engine {
             claim: Some(ClaimKey::card(&completion.head)),
             hash: BodyHash::of("completion", completion.amount, &compared),
             repeat: completion.head.repeat(),
+            refusal: None,
             body: Body::Completion(Box::new(CompletionCase { request: *completion, unmatched: None })),
         };
         if let Some(case) = self.admit(now, arrival, out) {
@@ -77,7 +78,7 @@ impl Engine {
         let completion = &completion.request;
         let head = completion.head;
         let (approval, token) = (completion.approval, completion.card.as_ref().map(|card| card.token));
-        let found = payments.into_iter().map(|record| self.freshest(record)).rfind(|record| {
+        let fits = |record: &PaymentRecord| {
             // A sale that its terminal captures is completed as an authorization is.
             matches!(record.facts.kind, PaymentKind::Authorization | PaymentKind::Purchase)
                 && record.facts.acquirer == head.acquirer
@@ -85,7 +86,11 @@ impl Engine {
                 && approval.is_none_or(|code| record.standing.approval == Some(code))
                 && token.is_none_or(|token| record.facts.card.as_ref().is_some_and(|card| card.token == token))
                 && record.standing.state != State::Unmatched
-        });
+        };
+        let mut found: Vec<PaymentRecord> = payments.into_iter().map(|record| self.freshest(record)).filter(fits).collect();
+        // Under one DE37 the latest, but one that is open before one that was completed.
+        let open = found.iter().rposition(|record| record.standing.state == State::Approved);
+        let found = open.map(|at| found.swap_remove(at)).or_else(|| found.pop());
         match found {
             Some(record) => self.operate_when_free(now, id, record, out),
             None => self.unmatched_advice(now, id, out),
@@ -96,6 +101,11 @@ impl Engine {
     pub(crate) fn complete_stored(&mut self, now: Now, id: CaseId, record: PaymentRecord, out: Out<'_>) {
         let payment = record.facts.id;
         let date = self.days.open;
+        if record.standing.state == State::Sent {
+            // An advice of what is not answered yet is not lost: it is repeated.
+            self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "its authorization is being resolved", out);
+            return self.next_operation(now, payment, out);
+        }
         let Some(Body::Completion(completion)) = self.cases.get(&id).map(|case| &case.body) else { return };
         let completion = &completion.request;
         let (amount, completion_head, processing_code) = (completion.amount, completion.head, completion.processing_code);
@@ -172,7 +182,10 @@ impl Engine {
                     command.stan = Some((item.link, stan));
                     Some(item)
                 }
-                None => return self.refuse_case(now, id, ResponseCode::MALFUNCTION, "no STAN is free", out),
+                None => {
+                    self.refuse_case(now, id, ResponseCode::MALFUNCTION, "no STAN is free", out);
+                    return self.next_operation(now, payment, out);
+                }
             },
             None => None,
         };

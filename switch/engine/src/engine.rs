@@ -147,7 +147,9 @@ impl Engine {
     /// Takes one event. Effects are appended to `out` in the order in which they are to be done.
     pub fn step(&mut self, now: Now, event: Event, out: &mut Vec<Effect>) {
         match event {
-            Event::Request { from, link, request, carried } => self.on_request(now, from, link, request, carried, out),
+            Event::Request { from, link, request, carried, signed_off } => {
+                self.on_request(now, from, link, request, (carried, signed_off), out);
+            }
             Event::Answer { link, answer } => self.on_answer(now, link, answer, out),
             Event::Unusable { link, why } => {
                 self.heard(now, link);
@@ -203,10 +205,18 @@ impl Engine {
         self.links.get(link).is_some_and(Link::is_ready)
     }
 
-    fn on_request(&mut self, now: Now, from: ConnId, link: LinkId, request: Request, carried: Option<Carried>, out: Out<'_>) {
+    fn on_request(
+        &mut self,
+        now: Now,
+        from: ConnId,
+        link: LinkId,
+        request: Request,
+        (carried, signed_off): (Option<Carried>, bool),
+        out: Out<'_>,
+    ) {
         match request {
             Request::Network(network) => self.on_network_request(from, &network, out),
-            Request::Card(card) => self.on_card(now, from, link, card, carried, out),
+            Request::Card(card) => self.on_card(now, from, link, card, (carried, signed_off), out),
             Request::Completion(completion) => self.on_completion(now, from, link, completion, carried, out),
             Request::Reversal(reversal) => self.on_reversal(now, from, link, reversal, carried, out),
             Request::CreditTransfer(transfer) => self.on_transfer(now, from, link, transfer, out),

@@ -312,6 +312,9 @@ impl Engine {
             && let Some(lane) = active.lanes.front_mut()
         {
             lane.release = lane.release.min(now.mono);
+            // Durable with the next change: whoever tries again what ended dead must know of it.
+            let standing = &mut active.record.standing;
+            standing.approval = standing.approval.or(answer.answer.approval);
             if answer.answer.outcome() == Outcome::Declined {
                 lane.believable = lane.believable.min(now.mono);
             } else {
@@ -428,7 +431,12 @@ impl Engine {
             }
             What::Revived(item) => {
                 // Refused once, so it was sent: what goes out is a repeat, and it overtakes nothing.
+                let life = self.tables.links.get(&item.link).map(|settings| settings.maximum_life).unwrap_or_default();
                 self.owe(now, item, Proof::Durable(durable), now.mono, 1);
+                // Whenever the original left: by then it has arrived, and "not found" can be believed.
+                if let Some(lane) = self.active.get_mut(&payment).and_then(|active| active.lanes.back_mut()) {
+                    lane.believable = lane.believable.max(now.mono.after(life));
+                }
                 out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), refused: None }));
             }
             What::TransferDone(answer) => self.transfer_done(now, payment, &answer, Proof::Durable(durable), out),

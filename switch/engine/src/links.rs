@@ -252,6 +252,9 @@ impl Engine {
         if link.phase == Phase::Down {
             return;
         }
+        if on && link.phase == Phase::Ready {
+            return;
+        }
         if on {
             link.phase = Phase::Connected;
             return self.manage(now, name, NetworkFunction::SignOn, out);
@@ -264,7 +267,8 @@ impl Engine {
     /// A network's own 0800. Its sign-off stops what would be sent there anew; what waits for answers there
     /// goes on waiting, and what is owed is kept.
     fn on_manage(&mut self, name: LinkId, request: &NetworkRequest, now: Now, out: Out<'_>) {
-        let unwelcome = self.draining && request.function == NetworkFunction::SignOn;
+        let withheld = self.links.get(&name).is_some_and(|link| link.withheld);
+        let unwelcome = (self.draining || withheld) && request.function == NetworkFunction::SignOn;
         let code = if unwelcome { ResponseCode::UNAVAILABLE } else { ResponseCode::APPROVED };
         let NetworkRequest { stan, transmission, function } = *request;
         let answer = Outgoing::Managed(NetworkResponse { stan, transmission, function, code });

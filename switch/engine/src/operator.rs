@@ -42,8 +42,9 @@ impl Operator {
             Self::Deposit { reference, account, amount } => {
                 Some((ClaimKey::operator(reference.as_str()), BodyHash::of("deposit", *amount, account.as_bytes())))
             }
-            Self::ClearingSent { file, network, sales, .. } => {
-                Some((ClaimKey::operator(file.as_str()), BodyHash::of("clearing", *sales, network.as_bytes())))
+            Self::ClearingSent { file, network, sales, refunds } => {
+                let rest = [&refunds.minor().to_be_bytes()[..], network.as_bytes()].concat();
+                Some((ClaimKey::operator(file.as_str()), BodyHash::of("clearing", *sales, &rest)))
             }
             Self::CutOver { .. } | Self::RetryLane { .. } | Self::SignLink { .. } | Self::Drain | Self::SignOff => None,
         }

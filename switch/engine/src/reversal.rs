@@ -41,6 +41,7 @@ impl Engine {
             claim: Some(ClaimKey::card(&reversal.head)),
             hash: BodyHash::of("reversal", reversal.amount, &original.0),
             repeat: reversal.head.repeat(),
+            refusal: None,
             body: Body::Reversal(reversal),
         };
         if let Some(case) = self.admit(now, arrival, out) {

@@ -49,6 +49,7 @@ impl Engine {
             claim: Some(ClaimKey::transfer(&transfer)),
             hash: BodyHash::of("transfer", facts.amount, subject.as_bytes()),
             repeat: false,
+            refusal: None,
             body: Body::Transfer(Box::new(TransferCase { transfer: *transfer, bank: None, risk: Text::EMPTY, record: None })),
         };
         if let Some(case) = self.admit(now, arrival, out) {
@@ -315,6 +316,7 @@ impl Engine {
             claim: None,
             hash: BodyHash([0; 16]),
             repeat: false,
+            refusal: None,
             body: Body::Enquiry { claim },
         };
         let Some(id) = self.admit(now, arrival, out) else { return };

@@ -28,7 +28,8 @@ pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, frame: &[
     };
     let Some(shard) = shard else { return Then::Close("no shard") };
     metrics::counter!("switchyard_requests_total", "listener" => conn.listener.name.to_string()).increment(1);
-    let event = Event::Request { from: conn.id, link: conn.listener.name, request: decoded.request, carried: None };
+    let event =
+        Event::Request { from: conn.id, link: conn.listener.name, request: decoded.request, carried: None, signed_off: false };
     match shard.events.send(event).await {
         Ok(()) => Then::Continue,
         Err(_) => Then::Close("the engine is gone"),

@@ -79,12 +79,6 @@ pub(crate) async fn receive_request(shared: &Arc<Shared>, conn: &Conn, frame: By
             }
         }
     }
-    if matches!(inbound.body, Body::Card(_)) && conn.is_signed_off() {
-        // Whoever signed off asks for nothing new. Advices and reversals tell what has happened already.
-        metrics::counter!("switchyard_requests_rejected_total", "why" => "signed-off").increment(1);
-        refuse_known(shared, conn, terminal, &inbound.echo.answer(ResponseCode::NOT_PERMITTED_TO_TERMINAL)).await;
-        return Then::Continue;
-    }
     let (request, secrets) = match inbound.body {
         Body::Network(network) => (Request::Network(network), None),
         Body::Reversal(reversal) => (Request::Reversal(reversal), None),
@@ -151,7 +145,8 @@ async fn hand_over(
     let Some(shard) = shared.shard_of(&conn.listener.acquirer, merchant) else { return Then::Close("no shard") };
     let carried = secrets.map(|secrets| shared.keep.put(secrets));
     metrics::counter!("switchyard_requests_total", "listener" => conn.listener.name.to_string()).increment(1);
-    let event = Event::Request { from: conn.id, link: conn.listener.name, request, carried };
+    let signed_off = conn.is_signed_off();
+    let event = Event::Request { from: conn.id, link: conn.listener.name, request, carried, signed_off };
     match shard.events.send(event).await {
         Ok(()) => Then::Continue,
         Err(_) => Then::Close("the engine is gone"),

@@ -171,7 +171,7 @@ impl ShardTask {
         match act {
             LinkAct::SignedOn | LinkAct::SignedOff => {
                 let on = act == LinkAct::SignedOn;
-                tracing::info!(link = link.as_str(), "{}", if on { "signed on" } else { "signed off by the network" });
+                tracing::info!(link = link.as_str(), "{}", if on { "signed on" } else { "signed off" });
                 for (index, handle) in self.shared.shards.iter().enumerate() {
                     let event = Event::Link { link, is: if on { LinkEvent::SignedOn } else { LinkEvent::SignedOff } };
                     if index == usize::from(self.shard.0) {

@@ -91,6 +91,9 @@ fn what_an_operator_has_signed_off_stays_off_until_he_signs_it_on() {
     till.purchase(SINGLE_CARD, 1_000);
     till.expect_reply("91");
     till.managed.clear();
+    assert_eq!(manages(&mut till, SINGLE, NetworkFunction::SignOn), "91", "not even the network signs it on");
+    till.purchase(SINGLE_CARD, 1_500);
+    till.expect_reply("91");
     till.cut(SINGLE);
     till.connect(SINGLE);
     assert!(till.managed.is_empty(), "a new socket does not sign on either: {:?}", till.managed);
@@ -126,4 +129,28 @@ fn a_switch_that_leaves_signs_off_every_link_and_sends_nothing_more() {
     till.seconds(60);
     till.expect_nothing_sent();
     assert_eq!(till.state(), State::Reversing);
+}
+
+#[test]
+fn a_terminal_that_signed_off_gets_nothing_new_and_hears_what_it_asked_before() {
+    let mut till = Till::open();
+    let sale = till.purchase(DUAL_CARD, 1_000);
+    let request = till.expect_send("0100");
+    till.signed_off = true;
+    // Its repeat waits with the original.
+    till.again(&sale, "0201");
+    till.network_approves(&request);
+    till.expect_reply("00");
+    till.expect_reply("00");
+    for mti in ["0201", "0200"] {
+        till.again(&sale, mti);
+        till.expect_reply("00");
+    }
+    let refused = till.purchase(DUAL_CARD, 2_000);
+    till.expect_reply("91");
+    till.expect_nothing_sent();
+    // It left no claim behind.
+    till.signed_off = false;
+    till.again(&refused, "0200");
+    till.expect_send("0100");
 }

@@ -97,3 +97,29 @@ fn what_waits_for_its_time_is_tried_at_once_and_what_never_was_is_refused() {
     till.expect_send("0421");
     assert_eq!(retry(&mut till, PaymentId(uuid::Uuid::from_u128(9))), [false]);
 }
+
+#[test]
+fn what_the_issuer_approved_too_late_is_not_written_off_by_trying_again() {
+    let mut till = Till::open();
+    till.purchase(DUAL_CARD, 1_000);
+    let request = till.expect_send("0100");
+    till.seconds(10);
+    till.expect_reply("68");
+    till.network_approves(&request);
+    let reversal = till.expect_send("0420");
+    till.network_says(&reversal, "12");
+    let payment = till.payment().facts.id;
+    assert!(till.payment().standing.approval.is_some(), "the record knows that it was approved");
+    let mut till = till.restart();
+    retry(&mut till, payment);
+    let mut again = till.expect_send("0421");
+    // "Not found" is not believed within a life, and after it somebody has to look.
+    for _ in 0..20 {
+        till.network_says(&again, "25");
+        if ends(&till).last() == Some(&Some(Dead)) {
+            break;
+        }
+        again = till.expect_send_within(400, "0421");
+    }
+    assert_eq!((ends(&till), till.state()), (vec![Some(Dead), Some(Dead)], State::Reversing));
+}

@@ -118,7 +118,8 @@ impl Till {
     }
 
     pub(crate) fn request(&mut self, request: Request) {
-        self.step(Event::Request { from: ConnId(1), link: Text::literal("tills"), request, carried: None });
+        let signed_off = self.signed_off;
+        self.step(Event::Request { from: ConnId(1), link: Text::literal("tills"), request, carried: None, signed_off });
     }
 
     /// Approved in full.

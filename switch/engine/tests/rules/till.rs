@@ -47,6 +47,8 @@ pub(crate) struct Till {
     pub(crate) told: VecDeque<(ConnId, Proof, Response)>,
     /// Whose request will have no answer.
     pub(crate) silenced: Vec<ConnId>,
+    /// Whoever asks has signed off.
+    pub(crate) signed_off: bool,
     /// 0800 that left.
     pub(crate) managed: Vec<(LinkId, NetworkFunction)>,
 }
@@ -86,6 +88,7 @@ impl Till {
             told: VecDeque::new(),
             silenced: Vec::new(),
             managed: Vec::new(),
+            signed_off: false,
         };
         let mut events = VecDeque::new();
         out.into_iter().for_each(|effect| till.carry_out(effect, &mut events));

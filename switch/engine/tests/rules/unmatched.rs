@@ -77,3 +77,18 @@ fn another_card_under_the_reference_of_an_authorization_does_not_complete_it() {
     assert_eq!(captured.map(|payment| payment.standing.captured), Some(900));
     assert_eq!(State::step(None, Cause::Completion), Ok(State::Unmatched));
 }
+
+#[test]
+fn one_that_overtakes_the_answer_to_its_authorization_is_repeated_until_it_is_there() {
+    let mut till = Till::open();
+    let authorization = till.authorization(DUAL_CARD, 1_000);
+    let request = till.expect_send("0100");
+    till.complete(&authorization, 900);
+    till.expect_reply("91");
+    till.network_approves(&request);
+    till.expect_reply("00");
+    till.complete(&authorization, 900);
+    till.expect_reply("00");
+    let kept = till.payment();
+    assert_eq!((kept.standing.state, kept.standing.captured), (State::Captured, 900));
+}

@@ -69,14 +69,17 @@ impl World {
             node.keep.insert(node.next_carried, Kept { card, translated: None });
             Carried(node.next_carried)
         });
-        self.step(n, Event::Request { from, link: CARD_LISTENER, request, carried });
+        self.step(n, Event::Request { from, link: CARD_LISTENER, request, carried, signed_off: false });
     }
 
     fn party_frame(&mut self, n: usize, from: ConnId, frame: &[u8]) {
         let us = dialects::pacs::Link::new(SWITCH_BIC, PARTY_BIC).expect("two BICs");
         match us.decode_request(frame, payments::AcquirerId::new(PARTY).expect("a short name")) {
             Ok(decoded) => {
-                self.step(n, Event::Request { from, link: BANK_LISTENER, request: decoded.request, carried: None });
+                self.step(
+                    n,
+                    Event::Request { from, link: BANK_LISTENER, request: decoded.request, carried: None, signed_off: false },
+                );
             }
             Err(_) => self.counters.add(Count::BadMacs),
         }
