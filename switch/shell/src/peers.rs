@@ -267,15 +267,14 @@ mod tests {
             assert!(conns.get(request.id).is_none());
         }
         assert_eq!(socket.room.available_permits(), 2);
-        if let [one, other] = &back {
-            one.signs(false);
-            assert_eq!([one, other].map(Conn::is_signed_off), [true, false], "its neighbour goes on");
-            let later = conns.add(|id| Conn { id, ..one.clone() });
-            assert!(later.is_signed_off(), "its next request comes under another number");
-            later.signs(true);
-            assert!(!one.is_signed_off());
-            conns.remove(later.id);
-        }
+        let [one, other] = &back;
+        one.signs(false);
+        assert_eq!([one, other].map(Conn::is_signed_off), [true, false], "its neighbour goes on");
+        let later = conns.add(|id| Conn { id, ..one.clone() });
+        assert!(later.is_signed_off(), "its next request comes under another number");
+        later.signs(true);
+        assert!(!one.is_signed_off());
+        conns.remove(later.id);
         socket.answered(&conns);
         assert!(conns.get(socket.id).is_some(), "a connection outlives its answers");
     }
