@@ -71,6 +71,9 @@ pub enum Cause {
     Rerouted = 17,
     /// An operator has an owed message tried again that the network had refused.
     Revived = 18,
+    /// The counterparty approved after all, when the reversal was owed already. Nobody is told; but "original
+    /// not found" is no good news from then on.
+    LateApproval = 19,
 }
 
 /// A change that the lifecycle does not know. Always a bug or a race that must be re-read.
@@ -126,6 +129,7 @@ impl State {
             (Some(S::Captured), C::ClearingCredit) => Ok(S::Reversed),
             (Some(S::Captured), C::AdviceAcknowledged | C::DeadLetter) => Ok(S::Captured),
             (Some(S::Reversing), C::ReversalAcknowledged) => Ok(S::Reversed),
+            (Some(S::Reversing), C::LateApproval) => Ok(S::Reversing),
             // A completion may still be owed, ahead of the reversal in the lane.
             (Some(S::Reversing), C::DeadLetter | C::AcquirerReversal | C::AdviceAcknowledged) => Ok(S::Reversing),
             (Some(S::Reversed), C::AdviceAcknowledged | C::DeadLetter) => Ok(S::Reversed),
@@ -158,7 +162,7 @@ impl State {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Cause; 17] = [
+    pub const ALL: [Cause; 18] = [
         Cause::Accepted,
         Cause::Approval,
         Cause::Capture,
@@ -176,6 +180,7 @@ impl Cause {
         Cause::AdviceAcknowledged,
         Cause::Rerouted,
         Cause::Revived,
+        Cause::LateApproval,
     ];
 
     /// From its stored number.

@@ -230,6 +230,10 @@ pub struct Standing {
     /// DE39 that the outside was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<ResponseCode>,
+    /// The issuer approved it, and the outside was told otherwise: too late, or in a way that the terminal
+    /// does not take part in. It has the money until its reversal is acknowledged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approved_late: bool,
 }
 
 /// Why a journal was written. The numbers are stored: never renumber.

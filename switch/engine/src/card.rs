@@ -249,6 +249,7 @@ impl Engine {
             capture_date: captures.then_some(self.days.open),
             approval: None,
             code: None,
+            approved_late: false,
         };
         Some(PaymentRecord { facts, standing, lane_items: 0 })
     }

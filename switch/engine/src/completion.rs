@@ -283,6 +283,7 @@ impl Engine {
             capture_date: None,
             approval: completion.approval,
             code: Some(answer.code),
+            approved_late: false,
         };
         let mut command = Command::at(now.wall);
         command.claim = Some(TakenClaim { key: claim, body: case.hash, payment: Some(payment), on: open });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ledger::{Command, LaneEnd, LaneItem, LaneKind, LaneWrite, OpenLane, PaymentRecord, Refusal};
 use payments::outgoing::{AdviceOut, CardAnswer, Egress, Outgoing, ReversalOut, StatusRequestOut, TransferOut};
-use payments::{Cause, LinkId, Mono, Now, Outcome, PaymentId, ResponseCode, State, Text, Wall};
+use payments::{ApprovalCode, Cause, LinkId, Mono, Now, Outcome, PaymentId, ResponseCode, State, Text, Wall};
 
 use crate::api::{Effect, Note, Order, Secrets, Sent, UnsealReason};
 use crate::card::card_of;
@@ -31,8 +31,8 @@ pub(crate) struct Active {
     pub(crate) waits: Option<Asker>,
     /// From then on a bank that says that it never got a transfer can be believed.
     pub(crate) disowned_from: Mono,
-    /// The issuer approved it, which the record may not say: an approval that nobody was told.
-    approved: bool,
+    /// An approval of what is being taken back, with its DE38, that is to be recorded next.
+    late: Option<Option<ApprovalCode>>,
 }
 
 /// A change being committed.
@@ -53,6 +53,8 @@ pub(crate) enum What {
     Recovered(LaneItem),
     /// A dead letter that an operator has tried again: this message is owed.
     Revived(LaneItem),
+    /// The issuer approved after all.
+    LateApproval,
     /// A credit transfer's outcome.
     TransferDone(payments::Answer),
 }
@@ -91,7 +93,7 @@ impl Active {
             queue: VecDeque::new(),
             waits: None,
             disowned_from: Mono(0),
-            approved: false,
+            late: None,
         }
     }
 
@@ -140,8 +142,7 @@ impl Engine {
         let Some((_, card)) = card_of(&mut self.cases, id) else { return };
         let Some(item) = card.owes.take() else { return };
         let life = card.life_ends.unwrap_or(now);
-        let active = Active { approved: card.approved, ..Active::new(record) };
-        self.active.insert(item.payment, active);
+        self.active.insert(item.payment, Active::new(record));
         self.owe(now, item, proof, life.mono, 0);
     }
 
@@ -155,7 +156,7 @@ impl Engine {
         }
         let life = self.tables.links.get(&link).map(|settings| settings.maximum_life).unwrap_or_default();
         if let Some(active) = self.active.get_mut(&payment) {
-            let approved = item.kind == LaneKind::Reversal && (active.approved || approved_by_issuer(&active.record));
+            let approved = item.kind == LaneKind::Reversal && approved_by_issuer(&active.record);
             let lane = Lane::new(item, proof, release, attempts);
             active.lanes.push_back(if approved { lane.of_approved(release.max(now.mono.after(life))) } else { lane });
             self.timer(release.max(now.mono), Timer::Lane(payment));
@@ -312,16 +313,31 @@ impl Engine {
             && let Some(lane) = active.lanes.front_mut()
         {
             lane.release = lane.release.min(now.mono);
-            // Durable with the next change: whoever tries again what ended dead must know of it.
-            let standing = &mut active.record.standing;
-            standing.approval = standing.approval.or(answer.answer.approval);
             if answer.answer.outcome() == Outcome::Declined {
                 lane.believable = lane.believable.min(now.mono);
-            } else {
+            } else if !lane.approved {
                 lane.approved = true;
+                active.late = Some(answer.answer.approval);
             }
-            self.timer(now.mono, Timer::Lane(payment));
+            self.next_operation(now, payment, out);
         }
+    }
+
+    /// The issuer approved what is being taken back. That is a fact of its own, durable before the reversal
+    /// leaves: whoever owes it after a crash, or tries it again, must not believe that there is no original.
+    fn record_late_approval(&mut self, now: Now, payment: PaymentId, approval: Option<ApprovalCode>, out: Out<'_>) {
+        let Some(active) = self.active.get(&payment) else { return };
+        let mut then = active.record.clone();
+        let Ok(state) = State::step(Some(then.standing.state), Cause::LateApproval) else {
+            let what = "an approval came when the reversal of its payment had ended already";
+            out.push(Effect::Note(Note::Alarm { what, payment: Some(payment) }));
+            return self.next_operation(now, payment, out);
+        };
+        then.standing.state = state;
+        then.standing.version += 1;
+        then.standing.approval = then.standing.approval.or(approval);
+        then.standing.approved_late = true;
+        self.change(Command::at(now.wall), Cause::LateApproval, then, What::LateApproval, out);
     }
 
     /// 0430 or 0230.
@@ -439,6 +455,7 @@ impl Engine {
                 }
                 out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), refused: None }));
             }
+            What::LateApproval => {}
             What::TransferDone(answer) => self.transfer_done(now, payment, &answer, Proof::Durable(durable), out),
         }
         self.next_operation(now, payment, out);
@@ -469,7 +486,9 @@ impl Engine {
         if active.busy.is_some() {
             return;
         }
-        if let Some(case) = active.queue.pop_front() {
+        if let Some(approval) = active.late.take() {
+            self.record_late_approval(now, payment, approval, out);
+        } else if let Some(case) = active.queue.pop_front() {
             let record = active.record.clone();
             self.operate(now, case, record, out);
         } else if active.is_done() {
@@ -561,10 +580,10 @@ pub(crate) fn owed_reversal(then: &mut PaymentRecord, egress: Egress, reason: Re
     }
 }
 
-/// Whether the record knows that the issuer approved: by DE38, or by the code that was kept.
+/// Whether the record knows that the issuer approved, told or not.
 fn approved_by_issuer(record: &PaymentRecord) -> bool {
     let standing = &record.standing;
-    standing.approval.is_some() || standing.code.is_some_and(|code| code.outcome() != Outcome::Declined)
+    standing.approved_late || standing.approval.is_some() || standing.code.is_some_and(|code| code.outcome() != Outcome::Declined)
 }
 
 /// The message of an attempt: a repeat from the second one on.

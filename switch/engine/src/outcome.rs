@@ -128,6 +128,7 @@ impl Engine {
         record.standing.version += 1;
         record.standing.state = state;
         record.standing.code = Some(code);
+        record.standing.approved_late = card.approved;
         let item = owed_reversal(record, egress, ResponseCode::TIMEOUT, card.life_ends.unwrap_or(now).wall);
         let answer = Answer::code(code);
         let mut command = Command::at(now.wall);

@@ -59,6 +59,7 @@ counters! {
     LanesDead = "owed messages refused for good";
     LateApprovals = "approvals that came after their request was given up";
     LateReplies = "approvals that nobody waited for any more";
+    LateApprovalsKept = "approvals of what was given up already";
     Unmatched = "answers that matched nothing";
     Failovers = "payments sent on the second route after proof that nothing left on the first";
     Recoveries = "payments without outcome found by a new owner";

@@ -115,6 +115,7 @@ pub(crate) const NOTHING: Standing = Standing {
     capture_date: None,
     approval: None,
     code: None,
+    approved_late: false,
 };
 
 /// What is captured changes by exactly the item of the command, and never beyond what was approved

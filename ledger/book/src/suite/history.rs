@@ -4,8 +4,8 @@
 use payments::{BusinessDate, Cause, State};
 
 use super::samples::{
-    accept, accept_transfer, acknowledged, amount, approved, captured, card, change, customer, day, declined, deposited, egress,
-    euro, executed, id, reversed_by_acquirer, then, timed_out, tombstone, transfer,
+    accept, accept_transfer, acknowledged, amount, approved, approved_late, captured, card, change, customer, day, declined,
+    deposited, egress, euro, executed, id, reversed_by_acquirer, then, timed_out, tombstone, transfer,
 };
 use crate::command::{Command, LaneWrite, Payment, PaymentKind, PaymentWrite, Standing};
 
@@ -157,6 +157,7 @@ impl History {
             }
             (State::Approved, _) => captured(facts, standing, Cause::Completion, facts.amount, date),
             (State::Captured, 0) if standing.captured > 0 => reversed_by_acquirer(facts, standing, lane, date),
+            (State::Reversing, 0 | 1) if !standing.approved_late => approved_late(facts, standing),
             (State::Reversing, _) => acknowledged(facts, standing, owed.unwrap_or(1)),
             _ => return self.begin(),
         };

@@ -204,7 +204,17 @@ fn approval_code() -> ApprovalCode {
 
 /// The standing of a payment that begins.
 pub fn begins(state: State) -> Standing {
-    Standing { version: 1, state, approved: 0, captured: 0, captures: 0, capture_date: None, approval: None, code: None }
+    Standing {
+        version: 1,
+        state,
+        approved: 0,
+        captured: 0,
+        captures: 0,
+        capture_date: None,
+        approval: None,
+        code: None,
+        approved_late: false,
+    }
 }
 
 /// The standing behind `before`, in another state.
@@ -279,6 +289,12 @@ pub fn captured(facts: &Payment, before: &Standing, cause: Cause, amount: Amount
 pub fn approved(facts: &Payment, before: &Standing) -> Command {
     let standing = Standing { approved: facts.amount.minor(), approval: Some(approval_code()), ..then(before, State::Approved) };
     Command { answers: vec![(facts.claim, approval(facts.amount))], ..change(facts, Cause::Approval, standing) }
+}
+
+/// The issuer approved what is being taken back.
+pub fn approved_late(facts: &Payment, before: &Standing) -> Command {
+    let standing = Standing { approval: Some(approval_code()), approved_late: true, ..then(before, State::Reversing) };
+    change(facts, Cause::LateApproval, standing)
 }
 
 /// A decline by the issuer; a transfer's hold is released.

@@ -207,6 +207,7 @@ pub(crate) fn stands(row: &mut Row, standing: &Standing) {
     row.set("capture_date", standing.capture_date);
     row.set("approval", standing.approval.as_ref());
     row.set("code", standing.code.as_ref().map(|code| code.as_str()));
+    row.set("approved_late", standing.approved_late);
 }
 
 /// The row of an owed message.

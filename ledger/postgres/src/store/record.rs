@@ -19,7 +19,7 @@ impl From<tokio_postgres::Error> for Damaged {
 
 /// Columns of a payment `p`, in the order that [`payment`] reads them; joined with [`PAYMENT_FROM`].
 pub(crate) const PAYMENT: &str =
-    "p.id, p.version, p.state, p.approved, p.captured, p.captures, p.capture_date, p.approval, p.code,
+    "p.id, p.version, p.state, p.approved, p.captured, p.captures, p.capture_date, p.approval, p.code, p.approved_late,
   (select coalesce(max(n.number), 0::int2) from ledger.lane n where n.shard = p.shard and n.payment = p.id),
   i.body, r.body, p.idx, p.block";
 
@@ -28,7 +28,7 @@ pub(crate) const PAYMENT_FROM: &str = "join ledger.item i on i.shard = p.shard a
   left join ledger.item r on r.shard = p.shard and r.block = p.egress_block and r.idx = p.egress_idx";
 
 /// How many columns [`PAYMENT`] has.
-pub(crate) const PAYMENT_COLUMNS: usize = 14;
+pub(crate) const PAYMENT_COLUMNS: usize = 15;
 
 /// Reads a payment from the columns that begin at `at`.
 pub(crate) fn payment(row: &Row, at: usize) -> Result<PaymentRecord, Damaged> {
@@ -44,18 +44,19 @@ pub(crate) fn payment(row: &Row, at: usize) -> Result<PaymentRecord, Damaged> {
         capture_date: row.try_get::<_, Option<Day>>(at + 6)?.map(|day| day.0),
         approval: row.try_get::<_, Option<&str>>(at + 7)?.map(Text::new).transpose().map_err(|_| damaged("approval code"))?,
         code: row.try_get::<_, Option<&str>>(at + 8)?.map(code).transpose().map_err(|()| damaged("response code"))?,
+        approved_late: row.try_get(at + 9)?,
     };
-    let mut facts = facts(row.try_get(at + 10)?).ok_or_else(|| damaged("facts"))?;
+    let mut facts = facts(row.try_get(at + 11)?).ok_or_else(|| damaged("facts"))?;
     if facts.id != id {
         return Err(damaged("facts of another payment"));
     }
-    if let Some(later) = row.try_get::<_, Option<&str>>(at + 11)? {
+    if let Some(later) = row.try_get::<_, Option<&str>>(at + 12)? {
         match command(later).and_then(|command| command.payment) {
             Some(PaymentWrite::Change { id: of, egress: Some(egress), .. }) if of == id => facts.egress = Some(*egress),
             _ => return Err(damaged("egress")),
         }
     }
-    Ok(PaymentRecord { facts, standing, lane_items: row.try_get(at + 9)? })
+    Ok(PaymentRecord { facts, standing, lane_items: row.try_get(at + 10)? })
 }
 
 /// A response code as stored.

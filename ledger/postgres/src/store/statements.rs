@@ -70,20 +70,23 @@ pub(crate) const STATEMENTS: [(Step, &str); 21] = [
     (
         Step::PaymentsOpened,
         "insert into ledger.payment (shard, block, id, version, state, kind, rrn, acquirer, terminal, merchant, link, amount,
-           currency, approved, captured, captures, capture_date, approval, code, idx, egress_block, egress_idx)
+           currency, approved, captured, captures, capture_date, approval, code,
+           approved_late, idx, egress_block, egress_idx)
          select $1, $2, * from unnest($3::uuid[], $4::int4[], $5::int2[], $6::text[], $7::text[], $8::text[],
            $9::text[], $10::text[], $11::text[], $12::int8[], $13::int2[], $14::int8[], $15::int8[], $16::int2[], $17::date[],
-           $18::text[], $19::text[], $20::int4[], $21::int8[], $22::int4[])",
+           $18::text[], $19::text[], $20::bool[], $21::int4[], $22::int8[], $23::int4[])",
     ),
     (
         Step::PaymentsChanged,
         "with t as materialized (
            select $1 as shard, * from unnest($3::uuid[], $4::int4[], $5::int4[], $6::int2[], $7::int8[], $8::int8[], $9::int2[],
-             $10::date[], $11::text[], $12::text[], $13::int4[])
-             as t(id, before, version, state, approved, captured, captures, capture_date, approval, code, egress_idx)),
+             $10::date[], $11::text[], $12::text[], $13::bool[], $14::int4[])
+             as t(id, before, version, state, approved, captured, captures, capture_date, approval, code, approved_late,
+               egress_idx)),
          changed as (
            update ledger.payment p set version = t.version, state = t.state, approved = t.approved, captured = t.captured,
              captures = t.captures, capture_date = t.capture_date, approval = t.approval, code = t.code,
+             approved_late = t.approved_late,
              egress_block = case when t.egress_idx is null then p.egress_block else $2 end,
              egress_idx = coalesce(t.egress_idx, p.egress_idx)
            from t where p.shard = t.shard and p.id = t.id and p.version = t.before

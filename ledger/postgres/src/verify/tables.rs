@@ -48,6 +48,7 @@ pub(super) const STREAMED: [Spec; 11] = [
             "capture_date",
             "approval",
             "code",
+            "approved_late",
             "block",
             "idx",
             "egress_block",

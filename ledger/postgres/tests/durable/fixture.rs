@@ -132,7 +132,17 @@ pub(crate) fn facts(number: u64) -> Payment {
 }
 
 pub(crate) fn standing(version: i32, state: State) -> Standing {
-    Standing { version, state, approved: 0, captured: 0, captures: 0, capture_date: Some(day()), approval: None, code: None }
+    Standing {
+        version,
+        state,
+        approved: 0,
+        captured: 0,
+        captures: 0,
+        capture_date: Some(day()),
+        approval: None,
+        code: None,
+        approved_late: false,
+    }
 }
 
 /// COMMIT A of a sale.

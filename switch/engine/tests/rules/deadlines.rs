@@ -11,6 +11,23 @@ use crate::tables::{DUAL_CARD, SINGLE_CARD};
 use crate::talk::DE38;
 use crate::till::{Left, SHARD, Till};
 
+#[test]
+fn silence_is_an_outcome_by_the_time_that_the_record_says() {
+    let mut till = Till::open();
+    till.purchase(SINGLE_CARD, 1_000);
+    till.expect_send("0200");
+    let facts = till.payment().facts;
+    let within = facts.answer_by.0 - facts.send_by.0;
+    assert_eq!(within, 10_000_000, "the time of the link, from the last moment of sending");
+    let until = |till: &Till| Duration::from_micros(u64::try_from(facts.answer_by.0 - till.now().wall.0).unwrap_or_default());
+    // It was written at once, so the time that is left is `send_by`'s.
+    till.advance(until(&till) - Duration::from_secs(2) - Duration::from_micros(1));
+    till.expect_nothing_told();
+    till.advance(Duration::from_micros(1));
+    till.expect_reply("68");
+    assert!(till.now().wall <= facts.answer_by);
+}
+
 /// A purchase that the network answers after nine seconds.
 fn asked_nine_seconds_ago() -> (Till, Left) {
     let mut till = Till::open();

@@ -105,6 +105,12 @@ impl Till {
         lane.end.map(|(end, code)| (end, code.map(|code| code.to_string()).unwrap_or_default()))
     }
 
+    /// How the message that was owed last ended, with the code that ended it.
+    pub(crate) fn last_lane_end(&self) -> Option<(LaneEnd, String)> {
+        let end = self.store.lanes(SHARD).pop()?.end;
+        end.map(|(end, code)| (end, code.map(|code| code.to_string()).unwrap_or_default()))
+    }
+
     /// How many messages were ever owed.
     pub(crate) fn owed(&self) -> usize {
         self.store.lanes(SHARD).len()

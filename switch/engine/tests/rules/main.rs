@@ -9,6 +9,7 @@ mod completions;
 mod deadlines;
 mod disowned;
 mod expect;
+mod late_approvals;
 mod managing;
 mod order;
 mod proofs;

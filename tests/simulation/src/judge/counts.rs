@@ -28,6 +28,7 @@ impl World {
                     counters.add(Count::PartialsRefused);
                 }
                 Some(PaymentWrite::Change { cause: Cause::Late, .. }) => counters.add(Count::LateReplies),
+                Some(PaymentWrite::Change { cause: Cause::LateApproval, .. }) => counters.add(Count::LateApprovalsKept),
                 _ => {}
             }
         }

@@ -38,12 +38,12 @@ columns! {
     PaymentsOpened {
         id: Uuid, version: i32, state: i16, kind: &'static str, rrn: &'a str, acquirer: &'a str, terminal: Option<&'a str>,
         merchant: Option<&'a str>, link: &'a str, amount: i64, currency: i16, approved: i64, captured: i64, captures: i16,
-        capture_date: Option<Day>, approval: Option<&'a str>, code: Option<&'a str>, idx: i32, egress_block: Option<i64>,
+        capture_date: Option<Day>, approval: Option<&'a str>, code: Option<&'a str>, approved_late: bool, idx: i32, egress_block: Option<i64>,
         egress_idx: Option<i32>,
     }
     PaymentsChanged {
         id: Uuid, before: i32, version: i32, state: i16, approved: i64, captured: i64, captures: i16, capture_date: Option<Day>,
-        approval: Option<&'a str>, code: Option<&'a str>, egress_idx: Option<i32>,
+        approval: Option<&'a str>, code: Option<&'a str>, approved_late: bool, egress_idx: Option<i32>,
     }
     Events { payment: Uuid, version: i32, state: i16, cause: i16, at: At, idx: i32 }
     Journals { number: i64, kind: i16, date: Day, payment: Option<Uuid>, at: At, idx: i32 }

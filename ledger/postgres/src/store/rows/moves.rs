@@ -20,6 +20,7 @@ macro_rules! stand {
         set(&mut $rows.capture_date, $at, $standing.capture_date.map(Day));
         set(&mut $rows.approval, $at, $standing.approval.as_ref().map(Text::as_str));
         set(&mut $rows.code, $at, $standing.code.as_ref().map(|code| code.as_str()));
+        set(&mut $rows.approved_late, $at, $standing.approved_late);
     };
 }
 
@@ -55,6 +56,7 @@ impl<'a> Layout<'a> {
             standing.capture_date.map(Day),
             standing.approval.as_ref().map(Text::as_str),
             standing.code.as_ref().map(|code| code.as_str()),
+            standing.approved_late,
             idx,
             None,
             None,
@@ -104,6 +106,7 @@ impl<'a> Layout<'a> {
             standing.capture_date.map(Day),
             standing.approval.as_ref().map(Text::as_str),
             standing.code.as_ref().map(|code| code.as_str()),
+            standing.approved_late,
             egress_idx,
         );
         Ok(())

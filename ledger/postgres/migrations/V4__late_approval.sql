@@ -1,0 +1,13 @@
+-- That the issuer approved what is being taken back is a fact of its own: whoever owes the reversal after a
+-- crash must not believe that there is no original. 15 was never written.
+
+alter table ledger.payment add column approved_late bool not null default false;
+grant update (approved_late) on ledger.payment to switchyard_runtime;
+
+create or replace function ledger.cause_name(cause int2) returns text language sql immutable parallel safe as $$
+  select case cause
+    when 1 then 'accepted' when 2 then 'approval' when 3 then 'capture' when 4 then 'decline' when 5 then 'own-decline'
+    when 6 then 'not-sent' when 7 then 'timeout' when 8 then 'recovery' when 9 then 'late' when 10 then 'acquirer-reversal'
+    when 11 then 'completion' when 12 then 'reversal-acknowledged' when 13 then 'clearing-credit' when 14 then 'dead-letter'
+    when 16 then 'advice-acknowledged' when 17 then 'rerouted' when 18 then 'revived' when 19 then 'late-approval' end
+$$;
