@@ -30,6 +30,8 @@ pub enum State {
     /// A completion whose authorization was not found: told as accepted, since an advice is never refused,
     /// kept with its card, and nothing is captured. An operator must find what it belongs to.
     Unmatched = 10,
+    /// An operator found the authorization of a completion: the money is on that payment.
+    Matched = 11,
 }
 
 /// Why a payment changed its state. The numbers are stored: never renumber, never use one again. 15 was
@@ -74,6 +76,10 @@ pub enum Cause {
     /// The counterparty approved after all, when the reversal was owed already. Nobody is told; but "original
     /// not found" is no good news from then on.
     LateApproval = 19,
+    /// An operator found the authorization that a completion belongs to.
+    Matched = 20,
+    /// An operator decided that a completion belongs to nothing and moves nothing.
+    Withdrawn = 21,
 }
 
 /// A change that the lifecycle does not know. Always a bug or a race that must be re-read.
@@ -88,7 +94,7 @@ pub struct Illegal {
 
 impl State {
     /// Every state.
-    pub const ALL: [State; 10] = [
+    pub const ALL: [State; 11] = [
         State::Sent,
         State::Approved,
         State::Captured,
@@ -99,6 +105,7 @@ impl State {
         State::Enquiring,
         State::Executed,
         State::Unmatched,
+        State::Matched,
     ];
 
     /// From its stored number.
@@ -135,7 +142,8 @@ impl State {
             (Some(S::Reversed), C::AdviceAcknowledged | C::DeadLetter) => Ok(S::Reversed),
             (Some(state @ (S::Captured | S::Reversing | S::Reversed)), C::Revived) => Ok(state),
             // Nothing of it was ever sent.
-            (Some(S::Unmatched), C::AcquirerReversal) => Ok(S::Reversed),
+            (Some(S::Unmatched), C::AcquirerReversal | C::Withdrawn) => Ok(S::Reversed),
+            (Some(S::Unmatched), C::Matched) => Ok(S::Matched),
             _ => Err(Illegal { from: from.unwrap_or(S::Sent), cause }),
         }
     }
@@ -162,7 +170,7 @@ impl State {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Cause; 18] = [
+    pub const ALL: [Cause; 20] = [
         Cause::Accepted,
         Cause::Approval,
         Cause::Capture,
@@ -181,6 +189,8 @@ impl Cause {
         Cause::Rerouted,
         Cause::Revived,
         Cause::LateApproval,
+        Cause::Matched,
+        Cause::Withdrawn,
     ];
 
     /// From its stored number.
@@ -209,6 +219,7 @@ mod tests {
         for cause in Cause::ALL {
             assert!(State::step(Some(State::Declined), cause).is_err());
             assert!(State::step(Some(State::Abandoned), cause).is_err());
+            assert!(State::step(Some(State::Matched), cause).is_err());
             assert!(State::step_transfer(Some(State::Executed), cause).is_err());
         }
     }

@@ -31,7 +31,7 @@ pub const LEDGER: Schema = Schema {
         ("V1__record", include_str!("../migrations/V1__record.sql")),
         ("V2__views", include_str!("../migrations/V2__views.sql")),
         ("V3__unmatched", include_str!("../migrations/V3__unmatched.sql")),
-        ("V4__late_approval", include_str!("../migrations/V4__late_approval.sql")),
+        ("V4__late_and_unmatched", include_str!("../migrations/V4__late_and_unmatched.sql")),
     ],
 };
 

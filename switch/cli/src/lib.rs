@@ -58,6 +58,9 @@ enum Verb {
     /// Owed messages of a running switch.
     #[command(subcommand, after_help = "Example: switchyard saf depth --admin 127.0.0.1:9100")]
     Saf(verbs::admin::SafAction),
+    /// Completions that came without their authorization.
+    #[command(subcommand, after_help = "Example: switchyard completion list --admin 127.0.0.1:9100")]
+    Completion(verbs::admin::CompletionAction),
     /// Everything the record has about a payment, by its DE37.
     Trace(verbs::admin::Trace),
     /// Cut over to a business day.
@@ -99,6 +102,7 @@ pub fn main() -> std::process::ExitCode {
         Verb::Link(arguments) => verbs::admin::links(&arguments),
         Verb::Route(action) => verbs::route::run(action),
         Verb::Saf(action) => verbs::admin::saf(action),
+        Verb::Completion(action) => verbs::admin::completion(action),
         Verb::Trace(arguments) => verbs::admin::trace(&arguments),
         Verb::CutOver(arguments) => verbs::admin::cut_over(&arguments),
         Verb::Deposit(arguments) => verbs::admin::deposit(&arguments),

@@ -183,6 +183,18 @@ pub enum Operator {
         /// Whose.
         payment: PaymentId,
     },
+    /// The authorization that a completion without one belongs to was found: it is captured there.
+    MatchCompletion {
+        /// A payment in state unmatched.
+        completion: PaymentId,
+        /// A payment in state approved.
+        authorization: PaymentId,
+    },
+    /// A completion without its authorization belongs to nothing: it moves nothing, and nobody looks for it.
+    WithdrawCompletion {
+        /// A payment in state unmatched.
+        completion: PaymentId,
+    },
     /// Signs a link off, or on again. It stays off when it is lost and comes back.
     SignLink {
         /// Which.
@@ -205,6 +217,23 @@ pub enum Order {
     CutOver(BusinessDate),
     /// An owed message that is tried again, by its payment.
     Retry(PaymentId),
+    /// A completion that is matched, and the authorization that it belongs to.
+    Match(PaymentId, PaymentId),
+    /// A completion that is withdrawn.
+    Withdraw(PaymentId),
+}
+
+/// What came of an operator's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderOutcome {
+    /// It is durable.
+    Durable,
+    /// What is owed already is tried now; nothing new is owed.
+    TriedNow,
+    /// The book refused it.
+    Refused(Refusal),
+    /// It does not fit what the record says: why, for the operator.
+    Unfit(&'static str),
 }
 
 /// What is to be done.
@@ -398,12 +427,12 @@ pub enum Note {
         /// Which payment, if one.
         payment: Option<PaymentId>,
     },
-    /// An operator's command is durable, or was refused and why.
+    /// What came of an operator's order: one for each.
     Ordered {
         /// Which.
         order: Order,
-        /// Why not, where it was refused.
-        refused: Option<Refusal>,
+        /// What came of it.
+        outcome: OrderOutcome,
     },
     /// A business day was opened.
     DayOpened(BusinessDate),

@@ -87,6 +87,8 @@ pub(crate) enum Stage {
     LoadingClaim,
     /// The payment that it is about is looked up.
     LoadingOriginal,
+    /// Whether a completion without its authorization was matched to one is being looked up.
+    LoadingMatch(PaymentId),
     /// The HSM translates its PIN.
     Pin,
     /// COMMIT A is under way.
@@ -347,6 +349,7 @@ impl Engine {
         match (stage, found) {
             (Stage::LoadingClaim, Ok(Found::Claim(record))) => self.on_claim(now, id, record, out),
             (Stage::LoadingOriginal, Ok(found)) => self.on_original(now, id, found, out),
+            (Stage::LoadingMatch(completion), Ok(found)) => self.on_match(now, id, completion, found, out),
             (Stage::LoadingClaim, Err(_)) if self.cases.get(&id).is_some_and(|case| case.repeat || case.retries > 0) => {
                 self.leave_unanswered(now, id, "a repeat whose original cannot be read", out);
             }

@@ -7,13 +7,13 @@ use ledger::{
 };
 use payments::outgoing::Egress;
 use payments::request::Completion;
-use payments::{Amount, Answer, Cause, LinkId, Now, ResponseCode, State, Text};
+use payments::{Amount, Answer, Cause, LinkId, LocalDateTime, Now, ProcessingCode, ResponseCode, Stan, State, Text};
 
 use crate::api::{Carried, ConnId, Effect, Note};
 use crate::card::clearing_of;
 use crate::cases::{Arrival, Asker, Body, Case, CaseId, Echo, Stage};
 use crate::engine::{Engine, Out, Pending};
-use crate::lanes::owed_reversal;
+use crate::lanes::{Operation, owed_reversal};
 
 /// The body of a completion's case.
 #[derive(Debug)]
@@ -21,6 +21,15 @@ pub(crate) struct CompletionCase {
     request: Completion,
     /// The payment that keeps it where no authorization is found.
     pub(crate) unmatched: Option<PaymentRecord>,
+}
+
+/// Why an authorization cannot be completed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Uncompletable {
+    /// It is not an approved one in that currency.
+    NotOpen,
+    /// The advice needs a STAN, and none is free.
+    NoStan,
 }
 
 impl Engine {
@@ -100,15 +109,37 @@ impl Engine {
     /// Captures the final amount.
     pub(crate) fn complete_stored(&mut self, now: Now, id: CaseId, record: PaymentRecord, out: Out<'_>) {
         let payment = record.facts.id;
-        let date = self.days.open;
         if record.standing.state == State::Sent {
             // An advice of what is not answered yet is not lost: it is repeated.
             self.refuse_case(now, id, ResponseCode::UNAVAILABLE, "its authorization is being resolved", out);
             return self.next_operation(now, payment, out);
         }
         let Some(Body::Completion(completion)) = self.cases.get(&id).map(|case| &case.body) else { return };
-        let completion = &completion.request;
-        let (amount, completion_head, processing_code) = (completion.amount, completion.head, completion.processing_code);
+        let CompletionCase { request: Completion { amount, head, processing_code, .. }, .. } = completion.as_ref();
+        match self.complete(now, &record, (*amount, head.local, *processing_code), out) {
+            Ok((operation, owes)) => self.finish_operation(now, id, operation, owes, ResponseCode::APPROVED, out),
+            Err(Uncompletable::NoStan) => {
+                self.refuse_case(now, id, ResponseCode::MALFUNCTION, "no STAN is free", out);
+                self.next_operation(now, payment, out);
+            }
+            Err(Uncompletable::NotOpen) => {
+                self.unmatched_advice(now, id, out);
+                self.next_operation(now, payment, out);
+            }
+        }
+    }
+
+    /// The commit that completes an authorization with the amount, the local time and DE3 of its completion, and
+    /// the message that is owed for it.
+    pub(crate) fn complete(
+        &mut self,
+        now: Now,
+        record: &PaymentRecord,
+        (amount, local, processing_code): (Amount, LocalDateTime, ProcessingCode),
+        out: Out<'_>,
+    ) -> Result<(Operation, Option<LaneItem>), Uncompletable> {
+        let payment = record.facts.id;
+        let date = self.days.open;
         let matches = amount.currency() == record.facts.amount.currency();
         let (Ok(state), Some(egress), Some(head), true) = (
             State::step(Some(record.standing.state), Cause::Completion),
@@ -116,12 +147,11 @@ impl Engine {
             record.facts.head,
             matches,
         ) else {
-            self.unmatched_advice(now, id, out);
-            return self.next_operation(now, payment, out);
+            return Err(Uncompletable::NotOpen);
         };
         let clearing = clearing_of(egress.system);
         if amount.is_zero() && clearing == Clearing::Presentment {
-            return self.release(now, id, record, egress, out);
+            return release(now, record, egress);
         }
         let mut then = record.clone();
         then.standing.version += 1;
@@ -153,15 +183,18 @@ impl Engine {
                 amount,
             });
         }
-        let owes = (clearing == Clearing::Online).then(|| {
+        let mut owes = None;
+        if clearing == Clearing::Online {
             then.lane_items += 1;
             let mut own = egress.clone();
             own.mti = Text::literal("0220");
             own.amount = amount;
             own.processing_code = processing_code;
-            own.local = completion_head.local;
+            own.local = local;
             own.transmission = now.wall.transmission();
-            LaneItem {
+            own.stan = self.own_stan(now, &egress).ok_or(Uncompletable::NoStan)?;
+            command.stan = Some((egress.link, own.stan));
+            owes = Some(LaneItem {
                 payment,
                 number: then.lane_items,
                 link: egress.link,
@@ -171,58 +204,22 @@ impl Engine {
                 reason: None,
                 approval: record.standing.approval,
                 final_amount: None,
-            }
-        });
-        let owes = match owes {
-            Some(mut item) => match self.own_stan(now, &item) {
-                Some(stan) => {
-                    if let Some(egress) = item.egress.as_mut() {
-                        egress.stan = stan;
-                    }
-                    command.stan = Some((item.link, stan));
-                    Some(item)
-                }
-                None => {
-                    self.refuse_case(now, id, ResponseCode::MALFUNCTION, "no STAN is free", out);
-                    return self.next_operation(now, payment, out);
-                }
-            },
-            None => None,
-        };
+            });
+        }
         command.lanes.extend(owes.iter().map(|item| LaneWrite::Owe(Box::new(item.clone()))));
         command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.captured"), payment });
-        self.finish_operation(now, id, (command, Cause::Completion, then), owes, ResponseCode::APPROVED, out);
-    }
-
-    /// A completion of zero gives the authorization back. No presentment will ever tell the issuer, so its
-    /// hold is released by a reversal.
-    fn release(&mut self, now: Now, id: CaseId, record: PaymentRecord, egress: Egress, out: Out<'_>) {
-        let payment = record.facts.id;
-        let Ok(state) = State::step(Some(record.standing.state), Cause::AcquirerReversal) else {
-            self.unmatched_advice(now, id, out);
-            return self.next_operation(now, payment, out);
-        };
-        let mut then = record.clone();
-        then.standing.version += 1;
-        then.standing.state = state;
-        then.standing.approved = 0;
-        let item = owed_reversal(&mut then, egress, ResponseCode::CUSTOMER_CANCELLATION, now.wall);
-        let mut command = Command::at(now.wall);
-        command.lanes.push(LaneWrite::Owe(Box::new(item.clone())));
-        command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.reversed"), payment });
-        self.finish_operation(now, id, (command, Cause::AcquirerReversal, then), Some(item), ResponseCode::APPROVED, out);
+        Ok(((command, Cause::Completion, then), owes))
     }
 
     /// An advice has a STAN of its own, held from here on. Where none is free the original's serves,
     /// since the class differs.
-    fn own_stan(&mut self, now: Now, item: &LaneItem) -> Option<payments::Stan> {
-        let original = item.egress.as_ref()?.stan;
-        let link = self.links.get_mut(&item.link)?;
+    fn own_stan(&mut self, now: Now, original: &Egress) -> Option<Stan> {
+        let link = self.links.get_mut(&original.link)?;
         if let Some(own) = link.next_stan(now.mono) {
             return Some(own);
         }
-        link.hold(original);
-        Some(original)
+        link.hold(original.stan);
+        Some(original.stan)
     }
 
     /// Kept, answered, and raised: an operator must find what it belongs to. A duplicate of one that was
@@ -296,6 +293,22 @@ impl Engine {
         case.stage = Stage::Deciding;
         self.commit(command, Pending::Outcome(id), out);
     }
+}
+
+/// A completion of zero gives the authorization back. No presentment will ever tell the issuer, so its hold is
+/// released by a reversal.
+fn release(now: Now, record: &PaymentRecord, egress: Egress) -> Result<(Operation, Option<LaneItem>), Uncompletable> {
+    let cause = Cause::AcquirerReversal;
+    let state = State::step(Some(record.standing.state), cause).map_err(|_| Uncompletable::NotOpen)?;
+    let mut then = record.clone();
+    then.standing.version += 1;
+    then.standing.state = state;
+    then.standing.approved = 0;
+    let item = owed_reversal(&mut then, egress, ResponseCode::CUSTOMER_CANCELLATION, now.wall);
+    let mut command = Command::at(now.wall);
+    command.lanes.push(LaneWrite::Owe(Box::new(item.clone())));
+    command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.reversed"), payment: record.facts.id });
+    Ok(((command, cause, then), Some(item)))
 }
 
 /// What was taken beyond the authorization, if anything.

@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use ledger::{Command, Refusal};
 use payments::{BusinessDate, Now};
 
-use crate::api::{Effect, Note, Order};
+use crate::api::{Effect, Note, Order, OrderOutcome};
 use crate::engine::{Engine, Out, Pending};
 
 /// The days as the engine sees them.
@@ -45,8 +45,8 @@ impl Engine {
         if date <= self.days.open {
             let what = "a cut-over to a day that is not later than the open one was refused";
             out.push(Effect::Note(Note::Alarm { what, payment: None }));
-            let (order, refused) = (Order::CutOver(date), Some(Refusal::Day(date)));
-            return out.push(Effect::Note(Note::Ordered { order, refused }));
+            let (order, outcome) = (Order::CutOver(date), OrderOutcome::Refused(Refusal::Day(date)));
+            return out.push(Effect::Note(Note::Ordered { order, outcome }));
         }
         let mut command = Command::at(now.wall);
         command.day_opened = Some(date);
@@ -57,7 +57,7 @@ impl Engine {
         let cut = std::mem::replace(&mut self.days.open, date);
         self.days.closing.push(cut);
         out.push(Effect::Note(Note::DayOpened(date)));
-        out.push(Effect::Note(Note::Ordered { order: Order::CutOver(date), refused: None }));
+        out.push(Effect::Note(Note::Ordered { order: Order::CutOver(date), outcome: OrderOutcome::Durable }));
         self.close_days(now, out);
     }
 

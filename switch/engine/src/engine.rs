@@ -10,13 +10,14 @@ use payments::outgoing::{Outgoing, Response};
 use payments::request::CardKind;
 use payments::{BusinessDate, LinkId, Mono, Now, PaymentId, Request, Rrn, Shard, Text};
 
-use crate::api::{CallId, Carried, ConnId, Effect, Event, LegId, Load, Note, Order, Secrets, Sent, StoreEvent};
+use crate::api::{CallId, Carried, ConnId, Effect, Event, LegId, Load, Note, Order, OrderOutcome, Secrets, Sent, StoreEvent};
 use crate::cases::{Case, CaseId};
 use crate::days::Days;
 use crate::lanes::Active;
 use crate::links::Link;
 use crate::proof::{Durable, Proof, unclaimed_reply, unclaimed_send};
 use crate::tables::Tables;
+use crate::unmatched::Reading;
 
 /// The engine of one shard.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub struct Engine {
     pub(crate) lanes_left: bool,
     commits: BTreeMap<Seq, Pending>,
     calls: IndexMap<CallId, CaseId>,
+    /// What is being read for an operator's order.
+    pub(crate) readings: IndexMap<CallId, Reading>,
     legs: IndexMap<LegId, Leg>,
     timers: BTreeMap<(Mono, u64), Timer>,
     next: Counters,
@@ -136,6 +139,7 @@ impl Engine {
             lanes_left: snapshot.more_lanes,
             commits: BTreeMap::new(),
             calls: IndexMap::new(),
+            readings: IndexMap::new(),
             legs: IndexMap::new(),
             timers: BTreeMap::new(),
             next: Counters::default(),
@@ -244,6 +248,8 @@ impl Engine {
             StoreEvent::Loaded { call, found } => {
                 if let Some(case) = self.calls.swap_remove(&call) {
                     self.on_loaded(now, case, found, out);
+                } else if let Some(reading) = self.readings.swap_remove(&call) {
+                    self.on_read(now, reading, found, out);
                 } else {
                     match found {
                         Ok(ledger::Found::Lanes(lanes)) => self.take_lanes(now, lanes),
@@ -264,7 +270,7 @@ impl Engine {
             Pending::Change(payment) => self.changed(now, payment, durable, out),
             Pending::DayOpened(date) => self.day_opened(now, date, out),
             Pending::DayClosed(date) => out.push(Effect::Note(Note::DayClosed(date))),
-            Pending::Order(order) => out.push(Effect::Note(Note::Ordered { order, refused: None })),
+            Pending::Order(order) => out.push(Effect::Note(Note::Ordered { order, outcome: OrderOutcome::Durable })),
             Pending::Nothing => {}
         }
     }
@@ -276,13 +282,13 @@ impl Engine {
             Pending::Change(payment) => self.change_refused(now, payment, why, out),
             Pending::DayOpened(date) => {
                 out.push(Effect::Note(Note::Alarm { what: "a business day could not be recorded", payment: None }));
-                out.push(Effect::Note(Note::Ordered { order: Order::CutOver(date), refused: Some(why) }));
+                out.push(Effect::Note(Note::Ordered { order: Order::CutOver(date), outcome: OrderOutcome::Refused(why) }));
             }
             Pending::DayClosed(_) => {
                 out.push(Effect::Note(Note::Alarm { what: "a business day could not be recorded", payment: None }));
             }
             // The operator is told, and knows what it is about.
-            Pending::Order(order) => out.push(Effect::Note(Note::Ordered { order, refused: Some(why) })),
+            Pending::Order(order) => out.push(Effect::Note(Note::Ordered { order, outcome: OrderOutcome::Refused(why) })),
             Pending::Nothing => out.push(Effect::Note(Note::Alarm { what: "an operator's command was refused", payment: None })),
         }
     }

@@ -8,7 +8,7 @@ use ledger::{Command, LaneEnd, LaneItem, LaneKind, LaneWrite, OpenLane, PaymentR
 use payments::outgoing::{AdviceOut, CardAnswer, Egress, Outgoing, ReversalOut, StatusRequestOut, TransferOut};
 use payments::{ApprovalCode, Cause, LinkId, Mono, Now, Outcome, PaymentId, ResponseCode, State, Text, Wall};
 
-use crate::api::{Effect, Note, Order, Secrets, Sent, UnsealReason};
+use crate::api::{Effect, Note, Order, OrderOutcome, Secrets, Sent, UnsealReason};
 use crate::card::card_of;
 use crate::cases::{Asker, CaseId};
 use crate::engine::{Engine, Leg, Out, Pending, Timer};
@@ -43,6 +43,9 @@ pub(crate) struct Change {
     pub(crate) what: What,
 }
 
+/// The next version of a payment, why, and what is committed with it.
+pub(crate) type Operation = (Command, Cause, PaymentRecord);
+
 #[derive(Debug)]
 pub(crate) enum What {
     /// The first lane item ended.
@@ -55,6 +58,11 @@ pub(crate) enum What {
     Revived(LaneItem),
     /// The issuer approved after all.
     LateApproval,
+    /// An operator has a completion captured, or given back, on its authorization: this message is owed, and the
+    /// completion is matched next.
+    Completed { completion: Box<PaymentRecord>, owes: Option<LaneItem> },
+    /// An operator waits for it.
+    Ordered(Order),
     /// A credit transfer's outcome.
     TransferDone(payments::Answer),
 }
@@ -425,16 +433,7 @@ impl Engine {
                 self.lane_ended(now, payment, end, out);
             }
             What::Operation { case, owes } => {
-                if let Some(item) = owes {
-                    let own = item.egress.as_ref().filter(|_| item.kind == LaneKind::Advice).map(|own| (item.link, own.stan));
-                    self.owe(now, item, Proof::Durable(durable), now.mono, 0);
-                    // An advice's STAN was held for it since it was taken; now its lane holds it.
-                    if let Some((link, stan)) = own
-                        && let Some(link) = self.links.get_mut(&link)
-                    {
-                        link.hand_over(stan);
-                    }
-                }
+                self.owe_operation(now, owes, durable);
                 self.decided(now, case, durable, out);
             }
             What::Recovered(item) => {
@@ -453,12 +452,41 @@ impl Engine {
                 if let Some(lane) = self.active.get_mut(&payment).and_then(|active| active.lanes.back_mut()) {
                     lane.believable = lane.believable.max(now.mono.after(life));
                 }
-                out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), refused: None }));
+                out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), outcome: OrderOutcome::Durable }));
             }
             What::LateApproval => {}
+            What::Completed { completion, owes } => {
+                let order = Order::Match(completion.facts.id, payment);
+                self.owe_operation(now, owes, durable);
+                self.let_go(completion.facts.id);
+                self.settle_unmatched(now, *completion, Cause::Matched, order, out);
+            }
+            What::Ordered(order) => out.push(Effect::Note(Note::Ordered { order, outcome: OrderOutcome::Durable })),
             What::TransferDone(answer) => self.transfer_done(now, payment, &answer, Proof::Durable(durable), out),
         }
         self.next_operation(now, payment, out);
+    }
+
+    /// What an operation on a payment owes from its commit on.
+    fn owe_operation(&mut self, now: Now, owes: Option<LaneItem>, durable: Durable) {
+        let Some(item) = owes else { return };
+        let own = item.egress.as_ref().filter(|_| item.kind == LaneKind::Advice).map(|own| (item.link, own.stan));
+        self.owe(now, item, Proof::Durable(durable), now.mono, 0);
+        // An advice's STAN was held for it since it was taken; now its lane holds it.
+        if let Some((link, stan)) = own
+            && let Some(link) = self.links.get_mut(&link)
+        {
+            link.hand_over(stan);
+        }
+    }
+
+    /// The STAN of an advice that is not owed after all.
+    fn owe_nothing(&mut self, now: Now, owes: Option<LaneItem>) {
+        if let Some(item) = owes.filter(|item| item.kind == LaneKind::Advice)
+            && let (Some(own), Some(link)) = (item.egress, self.links.get_mut(&item.link))
+        {
+            link.release(own.stan, now.mono);
+        }
     }
 
     fn lane_ended(&mut self, now: Now, payment: PaymentId, end: LaneEnd, out: Out<'_>) {
@@ -510,16 +538,21 @@ impl Engine {
         let change = active.busy.take();
         match change.map(|change| change.what) {
             Some(What::Operation { case, owes }) => {
-                // The STAN of an advice that is not owed after all.
-                if let Some(item) = owes.filter(|item| item.kind == LaneKind::Advice)
-                    && let (Some(own), Some(link)) = (item.egress, self.links.get_mut(&item.link))
-                {
-                    link.release(own.stan, now.mono);
-                }
+                self.owe_nothing(now, owes);
                 self.outcome_refused(now, case, why, out);
             }
+            Some(What::Completed { completion, owes }) => {
+                self.owe_nothing(now, owes);
+                let order = Order::Match(completion.facts.id, payment);
+                self.let_go(completion.facts.id);
+                self.next_operation(now, completion.facts.id, out);
+                out.push(Effect::Note(Note::Ordered { order, outcome: OrderOutcome::Refused(why) }));
+            }
+            Some(What::Ordered(order)) => {
+                out.push(Effect::Note(Note::Ordered { order, outcome: OrderOutcome::Refused(why) }));
+            }
             Some(What::Revived(_)) => {
-                out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), refused: Some(why) }));
+                out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), outcome: OrderOutcome::Refused(why) }));
             }
             _ => out.push(Effect::Note(Note::Alarm { what: "a change to an owed payment was refused", payment: Some(payment) })),
         }
@@ -532,7 +565,7 @@ impl Engine {
             Some(lane) => {
                 lane.next_at = now.mono;
                 self.timer(now.mono, Timer::Lane(payment));
-                out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), refused: None }));
+                out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), outcome: OrderOutcome::TriedNow }));
             }
             None => {
                 self.load(None, ledger::Lookup::Dead(payment), out);
@@ -543,8 +576,10 @@ impl Engine {
     /// The last message of a payment ended dead, and an operator wants it tried again: the same message is
     /// owed once more, as an item of its own behind the dead one.
     pub(crate) fn revive(&mut self, now: Now, payment: PaymentId, dead: Option<Box<OpenLane>>, out: Out<'_>) {
-        let order = Order::Retry(payment);
-        let refuse = |out: Out<'_>| out.push(Effect::Note(Note::Ordered { order, refused: Some(Refusal::Illegal(payment)) }));
+        let refuse = |out: Out<'_>| {
+            let outcome = OrderOutcome::Unfit("it was changed meanwhile");
+            out.push(Effect::Note(Note::Ordered { order: Order::Retry(payment), outcome }));
+        };
         let Some(dead) = dead.map(|dead| *dead) else { return refuse(out) };
         let active = self.active.entry(payment).or_insert_with(|| Active::new(dead.payment));
         let mut then = active.record.clone();

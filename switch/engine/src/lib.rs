@@ -10,7 +10,8 @@
 //!
 //! Rooms: [`api`] (events and effects), [`tables`] (configuration pinned per case), `links` (sign-on,
 //! echo, STANs), `cases` (requests in flight), `card`, `completion`, `reversal`, `transfer` (the bodies
-//! of the one envelope), `outcome` (what became of a card request), `lanes` (messages owed), `days` (cut-over).
+//! of the one envelope), `outcome` (what became of a card request), `lanes` (messages owed), `days` (cut-over),
+//! `operator` and `unmatched` (what people order).
 #![forbid(unsafe_code)]
 
 pub mod api;
@@ -28,10 +29,11 @@ mod recovery;
 mod reversal;
 pub mod tables;
 mod transfer;
+mod unmatched;
 
 pub use api::{
     CallId, Carried, ConnId, Effect, Event, HsmDone, HsmFailure, HsmJob, LegId, LinkAct, LinkEvent, Load, Note, Operator, Order,
-    Secrets, Sent, StanBlock, StoreEvent, UnsealReason,
+    OrderOutcome, Secrets, Sent, StanBlock, StoreEvent, UnsealReason,
 };
 pub use engine::Engine;
 pub use proof::{Durable, Proof, Stored};

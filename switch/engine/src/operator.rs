@@ -19,6 +19,10 @@ impl Engine {
                 self.post(now, command.claim(), journals, out);
             }
             Operator::RetryLane { payment } => self.retry_lane(now, payment, out),
+            Operator::MatchCompletion { completion, authorization } => {
+                self.read_for(Order::Match(completion, authorization), completion, out);
+            }
+            Operator::WithdrawCompletion { completion } => self.read_for(Order::Withdraw(completion), completion, out),
             Operator::SignLink { link, on } => self.sign_link(now, link, on, out),
             Operator::Drain => self.draining = true,
             Operator::SignOff => self.sign_off(now, out),
@@ -46,7 +50,13 @@ impl Operator {
                 let rest = [&refunds.minor().to_be_bytes()[..], network.as_bytes()].concat();
                 Some((ClaimKey::operator(file.as_str()), BodyHash::of("clearing", *sales, &rest)))
             }
-            Self::CutOver { .. } | Self::RetryLane { .. } | Self::SignLink { .. } | Self::Drain | Self::SignOff => None,
+            Self::CutOver { .. }
+            | Self::RetryLane { .. }
+            | Self::MatchCompletion { .. }
+            | Self::WithdrawCompletion { .. }
+            | Self::SignLink { .. }
+            | Self::Drain
+            | Self::SignOff => None,
         }
     }
 }

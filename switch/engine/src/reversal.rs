@@ -6,14 +6,15 @@ use ledger::{
     PaymentRecord, TakenClaim, postings,
 };
 use payments::request::Reversal;
-use payments::{Amount, Answer, Cause, LinkId, Now, ResponseCode, State, Text};
+use payments::{Amount, Answer, Cause, LinkId, Now, PaymentId, ResponseCode, State, Text};
 
 use crate::api::{Carried, ConnId, Effect, Note};
 use crate::card::{card_of, clearing_of};
 use crate::cases::{Arrival, Asker, Body, CaseId, Echo, Stage};
 use crate::completion::excess;
 use crate::engine::{Engine, Out, Pending};
-use crate::lanes::{Active, What, owed_reversal};
+use crate::lanes::{Active, Operation, What, owed_reversal};
+use crate::unmatched::match_key;
 
 impl Engine {
     pub(crate) fn on_reversal(
@@ -191,7 +192,15 @@ impl Engine {
         let advice = matches!(self.cases.get(&id).map(|case| &case.body), Some(Body::Reversal(r)) if r.advice);
         let nothing = if advice { ResponseCode::APPROVED } else { ResponseCode::NO_ACTION };
         match record.standing.state {
-            State::Approved | State::Captured | State::Unmatched => {}
+            State::Approved | State::Captured => {}
+            State::Unmatched | State::Matched => {
+                // What it asked for stands on the payment that it was matched to, if it was.
+                if let Some(case) = self.cases.get_mut(&id) {
+                    case.stage = Stage::LoadingMatch(payment);
+                }
+                self.load(Some(id), Lookup::Claim(match_key(payment)), out);
+                return self.next_operation(now, payment, out);
+            }
             State::Reversing | State::Reversed => {
                 self.answer_reversal(now, id, ResponseCode::APPROVED, Some(&record), out);
                 return self.next_operation(now, payment, out);
@@ -214,9 +223,6 @@ impl Engine {
         if !self.is_amount_of(id, &amounts) {
             self.refuse_amount(now, id, Some(&record), out);
             return self.next_operation(now, payment, out);
-        }
-        if record.standing.state == State::Unmatched {
-            return self.withdraw_unmatched(now, id, record, out);
         }
         let Some(egress) = record.facts.egress.clone() else {
             // Nothing of it was ever sent.
@@ -266,8 +272,38 @@ impl Engine {
         self.finish_operation(now, id, (command, cause, then), owes, ResponseCode::APPROVED, out);
     }
 
+    /// Whether the completion that is to be taken back was matched: then it is undone where it was captured.
+    pub(crate) fn on_match(&mut self, now: Now, id: CaseId, completion: PaymentId, found: Found, out: Out<'_>) {
+        match found {
+            Found::Claim(Some(claim)) => match claim.payment {
+                Some(authorization) => self.operate_when_free(now, id, authorization, out),
+                None => self.refuse_case(now, id, ResponseCode::MALFUNCTION, "a match names no payment", out),
+            },
+            Found::Claim(None) => {
+                self.load(Some(id), Lookup::Payment(completion), out);
+            }
+            Found::Payments(found) => match found.into_iter().next().map(|record| self.freshest(record)) {
+                Some(record)
+                    if record.standing.state == State::Unmatched
+                        && self.active.get(&completion).is_none_or(|active| active.busy.is_none()) =>
+                {
+                    self.withdraw_unmatched(now, id, record, out);
+                }
+                // An operator is matching it, or somebody took it back meanwhile.
+                _ => self.reload_original(now, id, out),
+            },
+            _ => self.refuse_case(now, id, ResponseCode::MALFUNCTION, "the record answered another question", out),
+        }
+    }
+
     /// A completion that nothing was found for is taken back: there is nothing to look for any more.
     fn withdraw_unmatched(&mut self, now: Now, id: CaseId, record: PaymentRecord, out: Out<'_>) {
+        let payment = record.facts.id;
+        self.active.entry(payment).or_insert_with(|| Active::new(record.clone()));
+        if !self.is_amount_of(id, &[record.facts.amount]) {
+            self.refuse_amount(now, id, Some(&record), out);
+            return self.next_operation(now, payment, out);
+        }
         let Ok(state) = State::step(Some(record.standing.state), Cause::AcquirerReversal) else { return };
         let mut then = record;
         then.standing.version += 1;
@@ -299,7 +335,7 @@ impl Engine {
         &mut self,
         _now: Now,
         id: CaseId,
-        (mut command, cause, then): (Command, Cause, PaymentRecord),
+        (mut command, cause, then): Operation,
         owes: Option<LaneItem>,
         code: ResponseCode,
         out: Out<'_>,

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use engine::{Event, Operator, Order};
+use engine::{Event, Operator, Order, OrderOutcome};
 use ledger::{AccountCode, Found, Lookup, Refusal, Store};
 use metrics_exporter_prometheus::PrometheusHandle;
 use payments::{Amount, BusinessDate, Currency, LinkId, PaymentId, Rrn, Text};
@@ -53,6 +53,9 @@ pub(crate) async fn serve(
         .route("/v1/links/{link}/{order}", post(sign_link))
         .route("/v1/lanes/dead", get(dead))
         .route("/v1/lanes/{payment}/retry", post(retry))
+        .route("/v1/completions", get(completions))
+        .route("/v1/completions/{payment}/match", post(match_completion))
+        .route("/v1/completions/{payment}/withdraw", post(withdraw_completion))
         .with_state(admin);
     axum::serve(listener, router).await
 }
@@ -160,10 +163,11 @@ async fn cut_over(State(admin): State<Admin>, Json(command): Json<CutOver>) -> A
     for shard in &due {
         let order = Operator::CutOver { date };
         match give(shard, Order::CutOver(date), order).await? {
-            Ok(()) => {}
+            OrderOutcome::Durable | OrderOutcome::TriedNow => {}
             // Somebody else opened it in between.
-            Err(Refusal::Day(_)) if open_day(shard) == Some(date) => {}
-            Err(why) => return Err(refused(StatusCode::CONFLICT, words(&why))),
+            OrderOutcome::Refused(Refusal::Day(_)) if open_day(shard) == Some(date) => {}
+            OrderOutcome::Refused(why) => return Err(refused(StatusCode::CONFLICT, words(&why))),
+            OrderOutcome::Unfit(why) => return Err(refused(StatusCode::CONFLICT, why)),
         }
     }
     Ok(Json(json!({ "outcome": if due.is_empty() { "already done" } else { "done" }, "business_date": date })))
@@ -228,15 +232,16 @@ async fn post_once(admin: &Admin, shard: &ShardHandle, reference: Text<32>, comm
         return answer("already done");
     }
     match give(shard, Order::Post(key), command).await? {
-        Ok(()) => answer("done"),
+        OrderOutcome::Durable | OrderOutcome::TriedNow => answer("done"),
         // Somebody else gave the same order in between.
-        Err(Refusal::ClaimTaken(_)) if known().await? => answer("already done"),
-        Err(why) => Err(refused(StatusCode::CONFLICT, words(&why))),
+        OrderOutcome::Refused(Refusal::ClaimTaken(_)) if known().await? => answer("already done"),
+        OrderOutcome::Refused(why) => Err(refused(StatusCode::CONFLICT, words(&why))),
+        OrderOutcome::Unfit(why) => Err(refused(StatusCode::CONFLICT, why)),
     }
 }
 
 /// Gives an order and waits until it is durable or refused.
-async fn give(shard: &ShardHandle, order: Order, command: Operator) -> Result<Result<(), Refusal>, (StatusCode, Json<Value>)> {
+async fn give(shard: &ShardHandle, order: Order, command: Operator) -> Result<OrderOutcome, (StatusCode, Json<Value>)> {
     let told = shard.orders.wait(order);
     tell(shard, command).await?;
     match tokio::time::timeout(WITHIN, told).await {
@@ -291,10 +296,64 @@ async fn retry(State(admin): State<Admin>, Path(payment): Path<String>) -> Answe
     };
     let payment = PaymentId(id);
     match give(shard, Order::Retry(payment), Operator::RetryLane { payment }).await? {
-        Ok(()) => Ok(Json(json!({ "ordered": id, "owed_anew": dead }))),
-        Err(_) => {
+        outcome @ (OrderOutcome::Durable | OrderOutcome::TriedNow) => {
+            Ok(Json(json!({ "ordered": id, "owed_anew": outcome == OrderOutcome::Durable })))
+        }
+        OrderOutcome::Refused(_) | OrderOutcome::Unfit(_) => {
             Err(refused(StatusCode::CONFLICT, format!("payment {id} was changed meanwhile; look with `switchyard saf` again")))
         }
+    }
+}
+
+/// Completions without their authorization: somebody has to look at each.
+async fn completions(State(admin): State<Admin>) -> Answer {
+    let unavailable = |error: &dyn std::fmt::Display| refused(StatusCode::SERVICE_UNAVAILABLE, error);
+    let client = admin.store.readers().get().await.map_err(|error| unavailable(&error))?;
+    let some = store::reports::unmatched_completions(&**client, MOST).await.map_err(|error| unavailable(&error))?;
+    Ok(Json(json!(some)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Match {
+    authorization: uuid::Uuid,
+}
+
+/// Has a completion captured on the authorization that an operator found. The same again is no second capture.
+async fn match_completion(State(admin): State<Admin>, Path(id): Path<String>, Json(to): Json<Match>) -> Answer {
+    let (completion, shard) = completion_of(&admin, &id).await?;
+    let authorization = PaymentId(to.authorization);
+    let order = Operator::MatchCompletion { completion, authorization };
+    settled(give(shard, Order::Match(completion, authorization), order).await?, completion, "matched")
+}
+
+/// Has a completion set aside that belongs to nothing.
+async fn withdraw_completion(State(admin): State<Admin>, Path(id): Path<String>) -> Answer {
+    let (completion, shard) = completion_of(&admin, &id).await?;
+    let outcome = give(shard, Order::Withdraw(completion), Operator::WithdrawCompletion { completion }).await?;
+    settled(outcome, completion, "withdrawn")
+}
+
+fn settled(outcome: OrderOutcome, completion: PaymentId, done: &str) -> Answer {
+    let conflict = |why: String| Err(refused(StatusCode::CONFLICT, format!("completion {completion}: {why}")));
+    match outcome {
+        OrderOutcome::Durable | OrderOutcome::TriedNow => Ok(Json(json!({ "completion": completion, "outcome": done }))),
+        OrderOutcome::Unfit(why) => conflict(why.to_owned()),
+        OrderOutcome::Refused(why) => conflict(words(&why)),
+    }
+}
+
+/// The payment that keeps a completion, and the shard that owns it.
+async fn completion_of<'a>(admin: &'a Admin, id: &str) -> Result<(PaymentId, &'a ShardHandle), (StatusCode, Json<Value>)> {
+    let id = PaymentId(uuid::Uuid::from_str(id).map_err(|e| refused(StatusCode::BAD_REQUEST, e))?);
+    let unavailable = |error: &dyn std::fmt::Display| refused(StatusCode::SERVICE_UNAVAILABLE, error);
+    let client = admin.store.readers().get().await.map_err(|error| unavailable(&error))?;
+    let found = store::reports::history(&**client, id).await.map_err(|error| unavailable(&error))?;
+    let Some(found) = found else { return Err(refused(StatusCode::NOT_FOUND, format!("there is no payment {id}"))) };
+    let here = admin.shared.shards.iter().find(|shard| shard.number.0 == found.shard);
+    match here {
+        Some(shard) => Ok((id, shard)),
+        None => Err(refused(StatusCode::NOT_FOUND, format!("payment {id} belongs to shard {}, which is not here", found.shard))),
     }
 }
 
@@ -306,7 +365,7 @@ async fn dead(State(admin): State<Admin>) -> Answer {
     Ok(Json(json!(dead)))
 }
 
-/// Dead letters of one answer.
+/// Dead letters, or unmatched completions, of one answer.
 const MOST: i64 = 1000;
 
 async fn tell(shard: &ShardHandle, command: Operator) -> Result<(), (StatusCode, Json<Value>)> {

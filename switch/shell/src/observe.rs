@@ -1,6 +1,6 @@
 //! What the engine notes, as metrics and log lines. Notes carry no card data by type.
 
-use engine::Note;
+use engine::{Note, OrderOutcome};
 use payments::Shard;
 
 pub(crate) fn note(shard: Shard, note: &Note) {
@@ -35,8 +35,10 @@ pub(crate) fn note(shard: Shard, note: &Note) {
             metrics::counter!("switchyard_alarms_total").increment(1);
             tracing::error!(target: "alarm", payment = payment.map(|id| id.to_string()), what, "alarm");
         }
-        Note::Ordered { order, refused: None } => tracing::info!(target: "operator", ?order, "an order is durable"),
-        Note::Ordered { order, refused: Some(why) } => tracing::warn!(target: "operator", ?order, ?why, "an order was refused"),
+        Note::Ordered { order, outcome: outcome @ (OrderOutcome::Durable | OrderOutcome::TriedNow) } => {
+            tracing::info!(target: "operator", ?order, ?outcome, "an order was carried out");
+        }
+        Note::Ordered { order, outcome } => tracing::warn!(target: "operator", ?order, ?outcome, "an order was refused"),
         Note::DayOpened(date) => tracing::info!(target: "day", %date, "business day opened"),
         Note::DayClosed(date) => tracing::info!(target: "day", %date, "business day closed"),
     }

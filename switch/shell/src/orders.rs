@@ -1,41 +1,42 @@
-//! Operators who wait for what came of their orders.
+//! Operators who wait for what came of their orders. The engine tells of each order once, so of several who
+//! gave the same one each hears of one: two are never told that both had done it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-use engine::Order;
+use engine::{Order, OrderOutcome};
 use ledger::Refusal;
 use tokio::sync::oneshot;
-
-/// What came of an order: durable, or refused and why.
-pub(crate) type Outcome = Result<(), Refusal>;
 
 /// Who waits in a shard.
 #[derive(Default)]
 pub(crate) struct Orders {
-    waiting: Mutex<HashMap<Order, Vec<oneshot::Sender<Outcome>>>>,
+    waiting: Mutex<HashMap<Order, VecDeque<oneshot::Sender<OrderOutcome>>>>,
 }
 
 impl Orders {
     /// Waits for an order. To be called before it is given.
-    pub(crate) fn wait(&self, order: Order) -> oneshot::Receiver<Outcome> {
+    pub(crate) fn wait(&self, order: Order) -> oneshot::Receiver<OrderOutcome> {
         let (tell, told) = oneshot::channel();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those who went away are forgotten here, so that the table does not grow.
-        waiting.retain(|_, some| {
-            some.retain(|one| !one.is_closed());
-            !some.is_empty()
-        });
-        waiting.entry(order).or_default().push(tell);
+        // An order that nobody waits for any more is forgotten here, so that the table does not grow. One who
+        // went away keeps the place while others wait, since what is told next belongs there.
+        waiting.retain(|_, some| some.iter().any(|one| !one.is_closed()));
+        waiting.entry(order).or_default().push_back(tell);
         told
     }
 
-    /// Tells everybody who waits for an order.
-    pub(crate) fn tell(&self, order: Order, refused: Option<Refusal>) {
-        let some = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&order);
-        for one in some.into_iter().flatten() {
+    /// Tells the one who has waited longest for an order.
+    pub(crate) fn tell(&self, order: Order, outcome: OrderOutcome) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(some) = waiting.get_mut(&order) else { return };
+        let first = some.pop_front();
+        if some.is_empty() {
+            waiting.remove(&order);
+        }
+        if let Some(first) = first {
             // One who went away learns it from the record when asking again.
-            let _ = one.send(refused.map_or(Ok(()), Err));
+            let _ = first.send(outcome);
         }
     }
 }
@@ -62,15 +63,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_who_waits_is_told_once_and_who_went_away_is_forgotten() {
+    fn each_who_waits_is_told_of_one_order_and_who_went_away_is_forgotten() {
         let orders = Orders::default();
         let (one, other) = (Order::Post(ClaimKey::operator("one")), Order::Post(ClaimKey::operator("other")));
         drop(orders.wait(other));
         let (mut first, mut second) = (orders.wait(one), orders.wait(one));
         assert_eq!(orders.waiting.lock().unwrap().len(), 1);
-        orders.tell(one, Some(Refusal::Overflow));
-        assert_eq!((first.try_recv(), second.try_recv()), (Ok(Err(Refusal::Overflow)), Ok(Err(Refusal::Overflow))));
-        orders.tell(one, None);
+        orders.tell(one, OrderOutcome::Durable);
+        assert_eq!(first.try_recv(), Ok(OrderOutcome::Durable));
+        assert!(second.try_recv().is_err());
+        orders.tell(one, OrderOutcome::Refused(Refusal::Overflow));
+        assert_eq!(second.try_recv(), Ok(OrderOutcome::Refused(Refusal::Overflow)));
         assert!(orders.waiting.lock().unwrap().is_empty());
+        orders.tell(one, OrderOutcome::Durable);
+    }
+
+    #[test]
+    fn what_is_told_of_the_order_of_one_who_went_away_is_not_told_to_the_next() {
+        let orders = Orders::default();
+        let order = Order::Post(ClaimKey::operator("one"));
+        let (gone, mut next) = (orders.wait(order), orders.wait(order));
+        drop(gone);
+        orders.tell(order, OrderOutcome::Durable);
+        assert!(next.try_recv().is_err());
+        orders.tell(order, OrderOutcome::TriedNow);
+        assert_eq!(next.try_recv(), Ok(OrderOutcome::TriedNow));
     }
 }

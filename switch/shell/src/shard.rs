@@ -204,10 +204,10 @@ impl ShardTask {
                 let mut status = handle.status.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 status.closed.push(*date);
             }
-            Note::Ordered { order, refused } => {
+            Note::Ordered { order, outcome } => {
                 // Who is told of a cut-over looks at the status next.
                 self.publish();
-                handle.orders.tell(*order, *refused);
+                handle.orders.tell(*order, *outcome);
             }
             _ => {}
         }

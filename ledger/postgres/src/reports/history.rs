@@ -331,7 +331,7 @@ pub async fn lanes_of(client: &impl GenericClient, payment: Uuid) -> Result<Vec<
     client.query(text, &[&payment]).await?.iter().map(|row| Ok((row.try_get(6)?, lane(row)?))).collect()
 }
 
-fn lane(row: &Row) -> Result<LaneLine, Error> {
+pub(super) fn lane(row: &Row) -> Result<LaneLine, Error> {
     Ok(LaneLine {
         number: row.try_get(0)?,
         link: row.try_get(1)?,
@@ -340,33 +340,6 @@ fn lane(row: &Row) -> Result<LaneLine, Error> {
         ended: row.try_get(4)?,
         ended_code: row.try_get(5)?,
     })
-}
-
-/// A message that the other side refused for good, and whose.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DeadLetter {
-    /// The payment's id.
-    pub payment: String,
-    /// DE37, by which `trace` finds it.
-    pub rrn: String,
-    /// The message.
-    #[serde(flatten)]
-    pub lane: LaneLine,
-}
-
-/// Messages that ended dead and were not tried again since, the latest payments first.
-///
-/// # Errors
-/// [`Error`].
-pub async fn dead_letters(client: &impl GenericClient, most: i64) -> Result<Vec<DeadLetter>, Error> {
-    let text = "select lane.number, lane.link, lane.kind, lane.not_before, lane.ended, lane.ended_code, lane.payment, payment.rrn
-      from ledger.lane_v1 lane join ledger.payment_v1 payment on payment.shard = lane.shard and payment.id = lane.payment
-      where lane.ended = 'dead' and not exists (select 1 from ledger.lane_v1 later
-        where later.shard = lane.shard and later.payment = lane.payment and later.number > lane.number and later.kind = lane.kind)
-      order by lane.payment desc, lane.number limit $1";
-    let line =
-        |row: &Row| Ok(DeadLetter { payment: row.try_get::<_, Uuid>(6)?.to_string(), rrn: row.try_get(7)?, lane: lane(row)? });
-    client.query(text, &[&most]).await?.iter().map(line).collect()
 }
 
 async fn captures(client: &impl GenericClient, shard: i16, id: Uuid) -> Result<Vec<CaptureLine>, Error> {

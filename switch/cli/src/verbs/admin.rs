@@ -62,6 +62,37 @@ pub(crate) enum SafAction {
     },
 }
 
+/// Completions (0220) that came without their authorization.
+#[derive(clap::Subcommand)]
+pub(crate) enum CompletionAction {
+    /// Those that nobody has matched or withdrawn. They were told as accepted, and move nothing.
+    #[command(after_help = "Example: switchyard completion list --admin 127.0.0.1:9100")]
+    List {
+        #[command(flatten)]
+        port: Port,
+    },
+    /// Capture one on the authorization that it belongs to: same merchant, same card, open. The same match again is
+    /// no second capture.
+    #[command(after_help = "Example: switchyard completion match --admin 127.0.0.1:9100 0193… --authorization 0193…")]
+    Match {
+        #[command(flatten)]
+        port: Port,
+        /// The completion, by the payment id that `list` shows.
+        completion: String,
+        /// The authorization, by the payment id that `trace` shows.
+        #[arg(long)]
+        authorization: String,
+    },
+    /// Set one aside that belongs to nothing: its merchant is not paid for it.
+    #[command(after_help = "Example: switchyard completion withdraw --admin 127.0.0.1:9100 0193…")]
+    Withdraw {
+        #[command(flatten)]
+        port: Port,
+        /// The completion, by the payment id that `list` shows.
+        completion: String,
+    },
+}
+
 /// Everything the record has about a payment.
 #[derive(clap::Args)]
 #[command(after_help = "Example: switchyard trace --admin 127.0.0.1:9100 632509000042")]
@@ -122,6 +153,20 @@ pub(crate) fn saf(action: SafAction) -> Result<(), Exit> {
         SafAction::Dead { port } => print(&get(&port.admin, "/v1/lanes/dead")?),
         SafAction::Retry { port, payment } => print(&post(&port.admin, &format!("/v1/lanes/{payment}/retry"), &json!({}))?),
     }
+    Ok(())
+}
+
+pub(crate) fn completion(action: CompletionAction) -> Result<(), Exit> {
+    print(&match action {
+        CompletionAction::List { port } => get(&port.admin, "/v1/completions")?,
+        CompletionAction::Match { port, completion, authorization } => {
+            let order = json!({ "authorization": authorization });
+            post(&port.admin, &format!("/v1/completions/{completion}/match"), &order)?
+        }
+        CompletionAction::Withdraw { port, completion } => {
+            post(&port.admin, &format!("/v1/completions/{completion}/withdraw"), &json!({}))?
+        }
+    });
     Ok(())
 }
 

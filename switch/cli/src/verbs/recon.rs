@@ -63,7 +63,14 @@ fn reconcile(config: &Path, network: &LinkId, report: &Path) -> Result<(), Exit>
         let source = BufReader::new(File::open(report).or_exit(IO)?);
         let done = reconcile_network(&mut client, &clearing.directory, network, source).await.or_exit(CHECK)?;
         keep(&client, network, &done, now()).await.or_exit(UNAVAILABLE)?;
-        println!("{}", json!(done));
+        let mut shown = json!(done);
+        // Of no network yet, so no break of this one: but money that a merchant waits for.
+        let unmatched = store::reports::count_unmatched_completions(&client).await.or_exit(UNAVAILABLE)?;
+        shown["unmatched_completions"] = json!(unmatched);
+        println!("{shown}");
+        if unmatched > 0 {
+            eprintln!("{unmatched} completions have no authorization; `switchyard completion list` shows them");
+        }
         if done.proves() {
             Ok(())
         } else if done.breaks.is_empty() {

@@ -11,6 +11,7 @@ mod disowned;
 mod expect;
 mod late_approvals;
 mod managing;
+mod matched;
 mod order;
 mod proofs;
 mod repeats;

@@ -1,7 +1,7 @@
 //! A dead letter that an operator has tried again (SEMANTICS 13): owed anew, as a repeat, in the record
 //! before anything leaves.
 
-use engine::{Event, Note, Operator, Order};
+use engine::{Event, Note, Operator, Order, OrderOutcome};
 use ledger::LaneEnd::{Acknowledged, Dead};
 use payments::{PaymentId, State};
 
@@ -24,12 +24,14 @@ fn with_dead_letter() -> (Till, PaymentId) {
     (till, payment)
 }
 
+const CHANGED: OrderOutcome = OrderOutcome::Unfit("it was changed meanwhile");
+
 /// What the operator is told.
-fn retry(till: &mut Till, payment: PaymentId) -> Vec<bool> {
+fn retry(till: &mut Till, payment: PaymentId) -> Vec<OrderOutcome> {
     till.notes.clear();
     till.step(Event::Operator(Operator::RetryLane { payment }));
     let told = |note: &Note| match note {
-        Note::Ordered { order: Order::Retry(of), refused } if *of == payment => Some(refused.is_none()),
+        Note::Ordered { order: Order::Retry(of), outcome } if *of == payment => Some(*outcome),
         _ => None,
     };
     till.notes.iter().filter_map(told).collect()
@@ -42,14 +44,14 @@ fn ends(till: &Till) -> Vec<Option<ledger::LaneEnd>> {
 #[test]
 fn it_goes_out_again_as_a_repeat_and_ends_with_its_acknowledgement() {
     let (mut till, payment) = with_dead_letter();
-    assert_eq!(retry(&mut till, payment), [true]);
+    assert_eq!(retry(&mut till, payment), [OrderOutcome::Durable]);
     let again = till.expect_send("0421");
     assert_eq!(ends(&till), [Some(Dead), None]);
     till.network_says(&again, "00");
     assert_eq!(ends(&till), [Some(Dead), Some(Acknowledged)]);
     assert_eq!(till.state(), State::Reversed);
     // There is nothing dead any more.
-    assert_eq!(retry(&mut till, payment), [false]);
+    assert_eq!(retry(&mut till, payment), [CHANGED]);
     till.expect_nothing_sent();
 }
 
@@ -60,7 +62,7 @@ fn nothing_leaves_before_it_is_owed_in_the_record() {
     assert!(retry(&mut till, payment).is_empty());
     till.expect_nothing_sent();
     // Twice in a row is once.
-    assert_eq!(retry(&mut till, payment), [false]);
+    assert_eq!(retry(&mut till, payment), [CHANGED]);
     till.commit_all();
     till.expect_send("0421");
     till.expect_nothing_sent();
@@ -76,7 +78,7 @@ fn one_that_was_refused_again_is_dead_again_and_may_be_tried_again_after_a_resta
     let mut till = till.restart();
     till.seconds(300);
     till.expect_nothing_sent();
-    assert_eq!(retry(&mut till, payment), [true]);
+    assert_eq!(retry(&mut till, payment), [OrderOutcome::Durable]);
     let again = till.expect_send("0421");
     till.network_says(&again, "00");
     assert_eq!(till.state(), State::Reversed);
@@ -93,9 +95,9 @@ fn what_waits_for_its_time_is_tried_at_once_and_what_never_was_is_refused() {
     till.network_says(&first, "96");
     till.expect_nothing_sent();
     let payment = till.payment().facts.id;
-    assert_eq!(retry(&mut till, payment), [true]);
+    assert_eq!(retry(&mut till, payment), [OrderOutcome::TriedNow]);
     till.expect_send("0421");
-    assert_eq!(retry(&mut till, PaymentId(uuid::Uuid::from_u128(9))), [false]);
+    assert_eq!(retry(&mut till, PaymentId(uuid::Uuid::from_u128(9))), [CHANGED]);
 }
 
 #[test]

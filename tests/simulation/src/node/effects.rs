@@ -331,7 +331,7 @@ impl World {
             }
             Note::DayOpened(_) => self.counters.add(Count::CutOvers),
             // An operator of the simulation that is refused has to be as loud as ever.
-            Note::Ordered { refused: Some(_), order: engine::Order::Post(_) } => {
+            Note::Ordered { outcome: engine::OrderOutcome::Refused(_), order: engine::Order::Post(_) } => {
                 self.alarms.push(("an operator's command was refused", None));
             }
             Note::Payment { .. } | Note::LaneDone { .. } | Note::Ordered { .. } => {}
