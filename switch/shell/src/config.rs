@@ -20,6 +20,9 @@ use sha2::{Digest, Sha256};
 use crate::protocol::DialectFile;
 pub use crate::protocol::Protocol;
 use crate::{schema, sound};
+pub use written::{DatabaseUrl, Written, written};
+
+mod written;
 
 /// A configuration that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,8 @@ pub struct Config {
     pub file: PathBuf,
     /// The file of acquirers, merchants and terminals.
     pub registry: PathBuf,
+    /// The files that were read: this one, registry, routes and risk.
+    pub files: Vec<PathBuf>,
     /// Where the private cluster, the token and the like live.
     pub data_dir: PathBuf,
     /// Shards of the record.
@@ -57,7 +62,7 @@ pub struct Config {
     /// Laboratory or production.
     pub profile: Profile,
     /// A PostgreSQL of your own; none for the private cluster.
-    pub database_url: Option<String>,
+    pub database_url: Option<DatabaseUrl>,
     /// The HSM.
     pub hsm: HsmConfig,
     /// Where the admin port listens.
@@ -266,7 +271,7 @@ struct NodeFile {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DatabaseFile {
-    url: String,
+    url: DatabaseUrl,
 }
 
 #[derive(Deserialize)]
@@ -532,6 +537,7 @@ impl Config {
         };
         Ok(Self {
             file: path.to_owned(),
+            files: vec![path.to_owned(), registry_path.clone(), routes_path, risk_path],
             registry: registry_path,
             data_dir: base.join(file.data_dir),
             shards: file.shards,

@@ -398,7 +398,7 @@ async fn reload(node: &Node, shared: &Shared) {
 pub async fn open_database(config: &Config, unsafe_test: bool) -> Result<Database, NodeError> {
     let failed = |error: &dyn std::fmt::Display| NodeError::Database(error.to_string());
     let database = match &config.database_url {
-        Some(url) => Database::external(url).map_err(|error| failed(&error))?,
+        Some(url) => Database::external(url.reveal()).map_err(|error| failed(&error))?,
         None => {
             let mut options = ClusterOptions::new(config.data_dir.join("postgres"));
             options.unsafe_test = unsafe_test;

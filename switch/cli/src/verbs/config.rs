@@ -23,7 +23,8 @@ pub(crate) enum Action {
         /// One of the files that `init` writes; all, by name, when absent.
         file: Option<String>,
     },
-    /// Show what it means, with every default.
+    /// Show every value with the file and line that it comes from, then what it all means, every default
+    /// included. Passwords are left out.
     #[command(after_help = "Example: switchyard config show --config lab/switchyard.toml")]
     Show {
         /// The configuration.
@@ -61,7 +62,16 @@ pub(crate) fn run(action: Action) -> Result<(), Exit> {
                 }
             }
         }
-        Action::Show { config } => println!("{:#?}", Config::load(&config).or_exit(CONFIG)?),
+        Action::Show { config } => {
+            let config = Config::load(&config).or_exit(CONFIG)?;
+            for file in &config.files {
+                for value in switch::config::written(file).or_exit(CONFIG)? {
+                    println!("{}:{}: {} = {}", value.file.display(), value.line, value.key, value.value);
+                }
+            }
+            println!("# what it means, with what no file says at its default:");
+            println!("{config:#?}");
+        }
     }
     Ok(())
 }

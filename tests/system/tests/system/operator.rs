@@ -50,6 +50,15 @@ fn an_order_is_answered_with_what_came_of_it() {
     assert_eq!(refused.status.code(), Some(1), "{}", say(&refused));
     assert!(say(&refused).contains("owes nothing and never did"), "{}", say(&refused));
 
+    let none = order(&["completion", "list"], &[]);
+    assert_eq!((none.status.code(), serde_json::from_slice(&none.stdout).ok()), (Some(0), Some(json!([]))), "{}", say(&none));
+    let nobody = "00000000-0000-7000-8000-000000000001";
+    for words in [&["completion", "withdraw"][..], &["completion", "match", "--authorization", nobody]] {
+        let refused = order(words, &[nobody]);
+        assert_eq!(refused.status.code(), Some(1), "{}", say(&refused));
+        assert!(say(&refused).contains(&format!("there is no payment {nobody}")), "{}", say(&refused));
+    }
+
     let told = order(&["link"], &["sign-off", "dual"]);
     assert_eq!(
         serde_json::from_slice(&told.stdout).ok(),
@@ -74,7 +83,7 @@ fn an_order_is_answered_with_what_came_of_it() {
     switch.end();
     let log = std::fs::read_to_string(lab.path("switchyard.log")).expect("a log");
     let alarms: Vec<&str> = log.lines().filter(|line| line.contains("\"target\":\"alarm\"")).collect();
-    assert!(alarms.is_empty() && log.contains("an order is durable"), "{alarms:?}");
+    assert!(alarms.is_empty() && log.contains("an order was carried out"), "{alarms:?}");
 
     keys_are_taken_in_again(&lab);
     a_clearing_file_for_nobody_is_refused(&lab);

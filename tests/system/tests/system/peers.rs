@@ -142,6 +142,29 @@ fn completions_without_authorization_are_kept(admin: &str, kept: &Value) {
         );
         assert!(found["card"].as_str().is_some_and(|card| card.contains("******")), "{found}");
     }
+    // An operator sees each, and no other.
+    let listed = || lab::ask(admin, "/v1/completions").as_array().expect("a list").clone();
+    let sorted = |list: &[Value]| {
+        let mut numbers: Vec<String> = list.iter().map(|one| one["rrn"].as_str().unwrap_or_default().to_owned()).collect();
+        numbers.sort();
+        numbers
+    };
+    assert_eq!(sorted(&listed()), sorted(kept));
+    let before = listed();
+    let Some((first, rest)) = before.split_first() else { panic!("none is listed") };
+    let id = first["payment"].as_str().expect("an id");
+    let say = |words: &[&str]| {
+        let output = Command::new(lab::binary()).args(["completion", words[0], "--admin", admin]).args(&words[1..]).output();
+        let output = output.expect("switchyard starts");
+        (output.status.code(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    };
+    let (code, said) = say(&["match", id, "--authorization", id]);
+    assert!(code == Some(1) && said.contains("the authorization is not open"), "{said}");
+    let (code, said) = say(&["withdraw", id]);
+    assert!(code == Some(0) && said.contains("withdrawn"), "{said}");
+    let (code, said) = say(&["withdraw", id]);
+    assert!(code == Some(1) && said.contains("no completion that waits to be matched"), "{said}");
+    assert_eq!(sorted(&listed()), sorted(rest));
 }
 
 /// A network's own echo, sign-off and sign-on: each is answered, and the switch does what it was told.
