@@ -12,6 +12,7 @@ pub struct ErrorCode(pub [u8; 2]);
 impl ErrorCode {
     pub(super) const DONE: Self = Self(*b"00");
     pub(super) const FAILED: Self = Self(*b"01");
+    pub(super) const LONG_KEY: Self = Self(*b"02");
 
     /// Whether the box itself is not well, so that another one may do better.
     pub(super) fn is_unwell(self) -> bool {

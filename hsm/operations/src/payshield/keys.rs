@@ -226,7 +226,10 @@ impl Wrapped {
             Shape::Double | Shape::Triple => 1 + shape.bytes() * 2,
             Shape::Aes => {
                 let told = fields.rest().get(2..6).and_then(|digits| std::str::from_utf8(digits).ok());
-                1 + told.and_then(|digits| digits.parse::<usize>().ok()).filter(|length| *length <= BLOCK_MOST).ok_or(Malformed)?
+                1 + told
+                    .and_then(|digits| digits.parse::<usize>().ok())
+                    .filter(|length| *length <= BLOCK_MOST)
+                    .ok_or(Malformed)?
             }
         };
         let text = std::str::from_utf8(fields.bytes(length)?).map_err(|_| Malformed)?;

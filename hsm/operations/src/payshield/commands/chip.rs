@@ -70,9 +70,10 @@ impl Cryptogram<'_> {
         let all = || self.pan.iter().chain(self.sequence).map(|digit| digit & 0x0F);
         let count = self.pan.len() + self.sequence.len();
         let zeros = std::iter::repeat_n(0, (bytes * 2).saturating_sub(count));
-        let nibbles: Zeroizing<Vec<u8>> = zeros.chain(all().skip(count.saturating_sub(bytes * 2))).collect();
+        let nibbles = zeros.chain(all().skip(count.saturating_sub(bytes * 2)));
+        let nibbles = Zeroizing::new(nibbles.collect::<Vec<u8>>());
         let (pairs, _) = nibbles.as_chunks::<2>();
-        pairs.iter().map(|[high, low]| high << 4 | low).collect()
+        Zeroizing::new(pairs.iter().map(|[high, low]| high << 4 | low).collect())
     }
 }
 

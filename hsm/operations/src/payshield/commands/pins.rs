@@ -174,7 +174,7 @@ impl Request for VerifyOffset<'_> {
 
     /// The verification key is a double-length one.
     fn advice(&self) -> &'static [ErrorCode] {
-        &[ErrorCode(*b"02")]
+        &[ErrorCode::LONG_KEY]
     }
 
     fn room(&self) -> usize {
@@ -192,7 +192,7 @@ impl Request for VerifyOffset<'_> {
         out.bytes(self.table);
         out.bytes(self.validation);
         let filled = self.offset.iter().copied().chain(std::iter::repeat(b'F')).take(12);
-        out.bytes(&filled.collect::<Zeroizing<Vec<u8>>>());
+        out.bytes(&Zeroizing::new(filled.collect::<Vec<u8>>()));
     }
 
     fn read(&self, _: &mut Reader<'_>) -> Result<(), Malformed> {
