@@ -10,6 +10,8 @@ use super::keys::{self, Secret};
 use super::lmk::Lmk;
 use super::pins;
 
+/// The algorithm that pads by itself.
+const CMAC: u8 = b'6';
 /// Fewest bytes of a MAC.
 const SHORTEST: usize = 4;
 
@@ -38,7 +40,7 @@ impl Method {
             _ => return Err(Code::INPUT),
         };
         let algorithm = fields.one()?;
-        if !matches!(algorithm, b'1' | b'3' | b'6') {
+        if !matches!(algorithm, b'1' | b'3' | CMAC) {
             return Err(Code::ALGORITHM);
         }
         let padding = fields.one()?;
@@ -52,7 +54,7 @@ impl Method {
         let block = if matches!(key, Secret::Aes(_)) { 16 } else { 8 };
         let (data, padding) = match self.padding {
             // Without padding the message must be whole blocks already.
-            b'0' if !message.len().is_multiple_of(block) => return Err(Code::DATA_LENGTH),
+            b'0' if self.algorithm != CMAC && !message.len().is_multiple_of(block) => return Err(Code::DATA_LENGTH),
             b'2' => (message.to_vec(), Padding::OneThenZeros),
             b'3' if block == 16 => (mac::with_length::<16>(message).to_vec(), Padding::Zeros),
             b'3' => (mac::with_length::<8>(message).to_vec(), Padding::Zeros),

@@ -23,6 +23,8 @@ pub struct HsmOptions {
     /// Whether commands that arrive together are answered in any order, as a box with several processors
     /// does.
     pub reorder: bool,
+    /// Whether decimalisation tables need eight different digits, as boxes have it by default.
+    pub check_tables: bool,
     /// Connections at one time; further ones are closed.
     pub max_connections: usize,
     /// Milliseconds without a command after which a connection is closed; 0 for never.
@@ -43,6 +45,7 @@ impl Default for HsmOptions {
             drop_per_mille: 0,
             latency_ms: 0,
             reorder: false,
+            check_tables: true,
             max_connections: 64,
             idle_ms: 0,
             frame_deadline_ms: 5000,

@@ -88,7 +88,7 @@ pub async fn serve_device(
     let listener = TcpListener::bind(&options.listen).await.map_err(Error::io(format!("listening on {}", options.listen)))?;
     told(listener.local_addr().map_err(Error::io("listening"))?);
     let shared = Arc::new(Shared {
-        device: Device::new(),
+        device: Device::new(options.check_tables),
         code,
         counts: Mutex::default(),
         chances: Mutex::new(fastrand::Rng::with_seed(options.seed)),

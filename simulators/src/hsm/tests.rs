@@ -8,7 +8,7 @@ use super::{Device, HsmOptions};
 fn ask(command: &str) -> String {
     let mut rng = fastrand::Rng::with_seed(7);
     let message = format!("0001{command}");
-    let answer = Device::new().answer(message.as_bytes(), &mut |room| rng.fill(room)).unwrap();
+    let answer = Device::default().answer(message.as_bytes(), &mut |room| rng.fill(room)).unwrap();
     String::from_utf8(answer).unwrap()
 }
 
@@ -48,7 +48,7 @@ fn diagnostics_and_echo_answer_under_the_hosts_header() {
     assert_eq!(ask("NC\u{19}tail"), "0001ND0026860476020000000007-E000\u{19}tail");
     assert_eq!(ask("NCtail"), "0001ND15");
     assert_eq!(ask("ZZ"), "0001Z[68");
-    assert_eq!(Device::new().answer(b"0001N", &mut |_| {}), None);
+    assert_eq!(Device::default().answer(b"0001N", &mut |_| {}), None);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn no_request_makes_it_panic_and_every_one_with_a_code_is_answered() {
                 }
             }
             let mut fill = rng.fork();
-            let answer = Device::new().answer(&message, &mut |room| fill.fill(room)).unwrap();
+            let answer = Device::default().answer(&message, &mut |room| fill.fill(room)).unwrap();
             assert!(answer.len() >= 8 && answer[..4] == message[..4]);
             answered += 1;
         }

@@ -24,7 +24,7 @@ pub(super) fn visa(fields: &mut Fields<'_>, role: &Role) -> Answer {
 }
 
 /// DA and EA: the IBM 3624 method.
-pub(super) fn ibm(fields: &mut Fields<'_>, role: &Role) -> Answer {
+pub(super) fn ibm(fields: &mut Fields<'_>, role: &Role, strict: bool) -> Answer {
     let key = keys::take(fields, Lmk::Test, role, Code::FIRST_PARITY)?;
     let verification = keys::take(fields, Lmk::Test, &keys::PVK, Code::SECOND_PARITY)?;
     if fields.bytes(2)? != b"12" {
@@ -35,7 +35,7 @@ pub(super) fn ibm(fields: &mut Fields<'_>, role: &Role) -> Answer {
     let least = fields.number(2)?;
     let pan = pins::account(fields, false)?;
     let table: [u8; 16] = fields.array()?;
-    check_table(&table)?;
+    check_table(&table, strict)?;
     let validation = validation_data(fields.array()?, &pan)?;
     let offset = offset(fields.array()?)?;
     let pin = pins::open(&key, layout, &block, &pan)?;
@@ -51,15 +51,15 @@ pub(super) fn ibm(fields: &mut Fields<'_>, role: &Role) -> Answer {
     Ok((if verification.is_single() { Code::DONE } else { Code::LONG_PVK }, Vec::new()))
 }
 
-/// At least eight different digits, none more than four times.
-fn check_table(table: &[u8; 16]) -> Result<(), Code> {
+/// Digits; where it is strict at least eight different ones, none more than four times.
+fn check_table(table: &[u8; 16], strict: bool) -> Result<(), Code> {
     let mut times = [0u8; 10];
     for digit in table {
         let at = digit.checked_sub(b'0').ok_or(Code::TABLE)?;
         *times.get_mut(usize::from(at)).ok_or(Code::TABLE)? += 1;
     }
     let different = times.iter().filter(|count| **count > 0).count();
-    if different >= 8 && times.iter().all(|count| *count <= 4) { Ok(()) } else { Err(Code::TABLE) }
+    if !strict || different >= 8 && times.iter().all(|count| *count <= 4) { Ok(()) } else { Err(Code::TABLE) }
 }
 
 /// Twelve characters with one `N`, in whose place the last five digits of the account go.

@@ -137,7 +137,7 @@ fn card_digits_are_justified_as_the_scheme_wants() {
     let text_of = |request: &Cryptogram<'_>| text(request).replace(&shown, "KEY");
     assert_eq!(
         text_of(&request(ChipScheme::Static, b"1234567890123456789", Some(ChipAnswer::Code(*b"00")))),
-        "KQ10KEYg\\x89\\x01#Eg\\x89\\x01ctunpr04data;received00".replace("g\\x89\\x01#Eg\\x89\\x01", "g\\x89\\x01#Eg\\x89\\x01")
+        "KQ10KEYg\\x89\\x01#Eg\\x89\\x01ctunpr04data;received00"
     );
     assert_eq!(
         text_of(&request(ChipScheme::CommonA, b"1234567890123", None)),
