@@ -101,12 +101,19 @@ struct Tally {
     right: usize,
     unavailable: usize,
     late: usize,
-    other: Vec<String>,
+    other: usize,
+    /// The first of what must not be.
+    wrong: Option<String>,
 }
 
 impl Tally {
+    fn wrong(&mut self, what: String) {
+        self.other += 1;
+        self.wrong.get_or_insert(what);
+    }
+
     fn ended(&self) -> usize {
-        self.right + self.unavailable + self.late + self.other.len()
+        self.right + self.unavailable + self.late + self.other
     }
 }
 
@@ -137,10 +144,10 @@ impl Load {
                     let outcome = client.cvv(&card).await;
                     tell.send_modify(|tally| match outcome {
                         Ok(made) if *made == *wanted.reveal() => tally.right += 1,
-                        Ok(_) => tally.other.push("the value of another card".to_owned()),
+                        Ok(_) => tally.wrong("the value of another card".to_owned()),
                         Err(HsmError::Unavailable(_)) => tally.unavailable += 1,
                         Err(HsmError::Timeout) => tally.late += 1,
-                        Err(other) => tally.other.push(other.to_string()),
+                        Err(other) => tally.wrong(other.to_string()),
                     });
                     // Where everything is down, failing must not keep others from running.
                     tokio::task::yield_now().await;
@@ -164,7 +171,7 @@ impl Load {
         }
         let tally = self.tally.borrow().clone();
         assert_eq!(tally.asked, tally.ended(), "{tally:?}");
-        assert!(tally.other.is_empty(), "{tally:?}");
+        assert_eq!(tally.wrong, None, "{tally:?}");
         tally
     }
 }
@@ -234,5 +241,5 @@ async fn lost_connections_and_faults_on_purpose_cost_no_answer_and_give_no_wrong
         all.drops += counts.drops;
     }
     assert!(all.errors > 20 && all.drops > 3, "{all:?}");
-    assert!(tally.right > tally.unavailable, "{tally:?}");
+    assert!(tally.right >= 4 * PHASE, "{tally:?}");
 }
