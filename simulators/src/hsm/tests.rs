@@ -1,9 +1,12 @@
 //! The device held against the functions of `hsm/crypto`, and against rubbish.
 
 use crypto::{TdesKey, transport};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 
 use super::lmk::{self, KeyType, Lmk};
-use super::{Device, HsmOptions};
+use super::{Counts, Device, HsmOptions, serve};
 
 fn ask(command: &str) -> String {
     let mut rng = fastrand::Rng::with_seed(7);
@@ -190,4 +193,65 @@ fn chances_and_codes_that_are_none_are_refused() {
     assert!(!refused(HsmOptions::default()));
     assert!(refused(HsmOptions { drop_per_mille: 1001, ..HsmOptions::default() }));
     assert!(refused(HsmOptions { error_code: "4".to_owned(), ..HsmOptions::default() }));
+}
+
+/// Sends bytes and reads until the simulator closes, or so many bytes came.
+async fn exchange(address: std::net::SocketAddr, sent: &[u8], wanted: usize) -> Vec<u8> {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    // A peer that has closed already is what some tests want.
+    let _ = socket.write_all(sent).await;
+    let mut received = Vec::new();
+    while received.len() < wanted && socket.read_buf(&mut received).await.unwrap_or(0) > 0 {}
+    received
+}
+
+/// Serves while `talk` goes on; what was counted.
+async fn served<F: Future>(options: HsmOptions, talk: impl FnOnce(std::net::SocketAddr) -> F) -> Counts {
+    let (told, address) = oneshot::channel();
+    let (kill, killed) = oneshot::channel::<()>();
+    let stop = async {
+        let _ = killed.await;
+        Ok(())
+    };
+    let talking = async {
+        talk(address.await.unwrap()).await;
+        drop(kill);
+    };
+    let (summary, ()) = tokio::join!(serve(options, |address| told.send(address).unwrap(), stop), talking);
+    summary.unwrap().counts
+}
+
+#[tokio::test]
+async fn frames_that_are_too_long_or_too_short_end_the_connection() {
+    let counts = served(HsmOptions::default(), |address| async move {
+        assert_eq!(exchange(address, &[0x80, 0x01], usize::MAX).await, b"");
+        assert_eq!(exchange(address, b"\x00\x05HEADN", usize::MAX).await, b"");
+        // Nothing is no message; what follows it is answered.
+        let answer = exchange(address, b"\x00\x00\x00\x06HEADNC", 35).await;
+        assert_eq!(answer, b"\x00\x21HEADND0026860476020000000007-E000");
+    })
+    .await;
+    assert_eq!((counts.connections, counts.commands, counts.unreadable), (3, 2, 2));
+}
+
+#[tokio::test]
+async fn trouble_on_purpose_is_what_was_asked_for() {
+    let errors = HsmOptions { error_per_mille: 1000, error_code: "13".to_owned(), ..HsmOptions::default() };
+    let counts = served(errors, |address| async move {
+        assert_eq!(exchange(address, b"\x00\x06HEADNC", 10).await, b"\x00\x08HEADND13");
+    })
+    .await;
+    assert_eq!((counts.errors, counts.drops), (1, 0));
+    let drops = HsmOptions { drop_per_mille: 1000, ..HsmOptions::default() };
+    let counts = served(drops, |address| async move {
+        assert_eq!(exchange(address, b"\x00\x06HEADNC", usize::MAX).await, b"");
+    })
+    .await;
+    assert_eq!((counts.errors, counts.drops), (0, 1));
+    let none = HsmOptions { max_connections: 0, ..HsmOptions::default() };
+    let counts = served(none, |address| async move {
+        assert_eq!(exchange(address, b"\x00\x06HEADNC", usize::MAX).await, b"");
+    })
+    .await;
+    assert_eq!(counts.connections, 0);
 }

@@ -16,7 +16,7 @@ use super::commands::pins::{Origin, PinKey, TranslatePin, VerifyOffset, VerifyPv
 use super::commands::status::{Diagnostics, Echo};
 use super::commands::{Account, PinFormat};
 use super::*;
-use crate::{HsmError, Ksn};
+use crate::{HsmError, Kcv, KeyName, Ksn};
 
 fn text<R: Request>(request: &R) -> String {
     encode(request).iter().map(|byte| byte.escape_ascii().to_string()).collect()
@@ -187,6 +187,33 @@ fn answers_give_their_values_and_nothing_is_left_over() {
     let health = decode(&Diagnostics, b"ND0026860476020000000007-E000").unwrap().1;
     assert_eq!((health.master_key_check[0], health.firmware.as_str()), (0x26, "0007-E000"));
     assert_eq!(decode(&Echo { data: b"ping" }, b"B300pong").err(), Some(Failure::Malformed));
+}
+
+#[test]
+fn what_callers_say_shows_no_secret() {
+    let pan = payments::Pan::new(b"4123456789012345").unwrap();
+    let key: KeyName = "key".parse().unwrap();
+    let card = CardSecurity { key, pan: &pan, expiry: *b"8701", service_code: *b"101" };
+    let value = crypto::pvv::Pvv::new(*b"6629").unwrap();
+    let visa = PinCheck::Visa(Pvv { key, index: b'1', value });
+    let offset = crypto::ibm3624::Offset::new(b"4683").unwrap();
+    let table = *b"0123456789012345";
+    let ibm = PinCheck::Ibm3624(Offset { key, table, start: 0, length: 16, pad: b'F', shortest: 4, offset });
+    let incoming = Incoming {
+        key,
+        scheme: ChipScheme::Static,
+        pan: &pan,
+        sequence: *b"00",
+        counter: [0, 1],
+        unpredictable: [0x66; 4],
+        cryptogram: [0x46; 8],
+    };
+    let entry = KeyEntry { role: Role::Zpk, wrapped: double(), check_value: Kcv([0xAB; 3]) };
+    let shown = format!("{card:?} {visa:?} {ibm:?} {incoming:?} {entry:?} {:?}", ZoneCryptogram::new(&[0x0A; 16]));
+    for secret in ["4123456789012345", "6629", "4683", "8701", "0A0A", "4646", "6666", "70, 70", "54, 54"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+    assert!(shown.contains("redacted"));
 }
 
 /// Every parser of answers over the same bytes.

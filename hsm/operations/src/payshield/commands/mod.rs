@@ -49,6 +49,20 @@ impl PinFormat {
     }
 }
 
+impl TryFrom<crypto::pin::Format> for PinFormat {
+    type Error = HsmError;
+
+    /// Format 2 is for chip cards alone: no command here takes it.
+    fn try_from(format: crypto::pin::Format) -> Result<Self, HsmError> {
+        match format {
+            crypto::pin::Format::Iso0 => Ok(Self::Iso0),
+            crypto::pin::Format::Iso1 => Ok(Self::Iso1),
+            crypto::pin::Format::Iso3 => Ok(Self::Iso3),
+            _ => Err(HsmError::Unsupported("take this PIN block format")),
+        }
+    }
+}
+
 /// What commands are told of the PAN: twelve digits without the check digit, or all of it.
 pub struct Account {
     text: Zeroizing<Vec<u8>>,

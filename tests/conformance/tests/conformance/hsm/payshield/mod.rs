@@ -8,6 +8,7 @@ mod keys;
 mod lab;
 mod outages;
 mod pins;
+mod round;
 
 use crypto::CryptoError;
 use hsm::HsmError;
