@@ -1,5 +1,5 @@
 //! How requests become bytes and answers become values. No I/O; the frame and its header are
-//! [`super::link`]'s. Fields are in docs/hsm/host-commands.md.
+//! the connection's. Fields are in docs/hsm/host-commands.md.
 
 use std::fmt;
 

@@ -405,3 +405,57 @@ async fn an_answer_that_is_none_is_refused_and_tells_nothing_of_it() {
     let refused = hsm.ping().await.unwrap_err();
     assert_eq!(refused, HsmError::Refused("HSM sent an answer that is none of the command".to_owned()));
 }
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Logged(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn logs_and_errors_hold_nothing_of_what_was_sent_or_came() {
+    const BLOCK: [u8; 8] = [0x1B, 0x9C, 0x18, 0x45, 0xEB, 0x99, 0x3A, 0x7A];
+    const PAN: &[u8] = b"4012345678909";
+    // A refusal, a key that is none, and what is no answer but repeats the whole question.
+    fn behave(number: usize, message: &[u8]) -> Option<Vec<u8>> {
+        Some(match number {
+            0 => HEALTHY.to_vec(),
+            1 => b"CD20".to_vec(),
+            2 => b"CD10".to_vec(),
+            _ => [b"CD00", message].concat(),
+        })
+    }
+    let logged = Logged::default();
+    let writer = logged.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+    let _guard = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
+    let memory = Memory { behave, connections: AtomicUsize::new(0), refuse_after: 100, tasks: Mutex::default() };
+    let name: KeyName = "zpk".parse().unwrap();
+    let mut keys = KeyTable::default();
+    keys.insert(name, KeyEntry { role: Role::Zpk, wrapped: double(), check_value: Kcv([1, 2, 3]) }).unwrap();
+    let settings = HostSettings { hsms: vec!["memory".to_owned()], connections: 1, ..HostSettings::default() };
+    let hsm = PayShield::start_with(settings, keys, Arc::new(memory), Arc::new(|| 0));
+    hsm.ready().await.unwrap();
+    let (from, to) = (PinFrom::Static { key: name, format: PinFormat::Iso0 }, PinTo { key: name, format: PinFormat::Iso0 });
+    let (pan, block) = (payments::Pan::new(PAN).unwrap(), payments::PinBlock::new(&BLOCK).unwrap());
+    let mut told = String::new();
+    for _ in 0..3 {
+        let error = hsm.translate_pin(&from, &to, &pan, &block).await.unwrap_err();
+        told += &format!("{error} {error:?} {hsm:?} ");
+    }
+    told += &String::from_utf8(logged.0.lock().unwrap().clone()).unwrap();
+    let told = told.to_uppercase();
+    assert!(told.contains("PIN BLOCK IS NOT VALID") && told.contains("HSM REFUSED"), "{told}");
+    for secret in ["4012345678909", "401234567890", "1B9C1845EB993A7A", "0A0A0A0A", "27, 156"] {
+        assert!(!told.contains(secret), "{secret} in {told}");
+    }
+}
