@@ -15,7 +15,7 @@ mod operations;
 mod settings;
 
 pub use client::PayShield;
-pub use commands::chip::{ChipAnswer, ChipScheme};
+pub use commands::chip::{ChipAnswer, ChipScheme, KeyTree};
 pub use commands::data::Chaining;
 pub use commands::macs::{MacAlgorithm, MacPadding};
 pub use commands::status::Health;

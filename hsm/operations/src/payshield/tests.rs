@@ -376,6 +376,33 @@ async fn an_answer_that_does_not_come_is_a_timeout_and_too_many_end_the_connecti
 }
 
 #[tokio::test]
+async fn a_connection_that_went_silent_is_probed_and_made_anew() {
+    let memory = Arc::new(Memory {
+        // The greeting is answered, and nothing else.
+        behave: |number, _| Some(if number == 0 { HEALTHY.to_vec() } else { Vec::new() }),
+        connections: AtomicUsize::new(0),
+        refuse_after: 100,
+        tasks: Mutex::default(),
+    });
+    let settings = HostSettings {
+        hsms: vec!["memory".to_owned()],
+        connections: 1,
+        probe_ms: 1,
+        probe_deadline_ms: 1,
+        reconnect_ms: 1,
+        ..HostSettings::default()
+    };
+    let hsm = PayShield::start_with(settings, KeyTable::default(), memory.clone(), Arc::new(|| 0));
+    hsm.ready().await.unwrap();
+    let again = async {
+        while memory.connections.load(Ordering::Relaxed) < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), again).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_was_lost_with_its_connection_is_unavailable_where_there_is_no_other() {
     let settings = HostSettings { reconnect_ms: 1, ..HostSettings::default() };
     let hsm = client(settings, |number, _| (number == 0).then(|| HEALTHY.to_vec()), 1);

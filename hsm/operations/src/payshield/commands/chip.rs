@@ -16,6 +16,37 @@ pub enum ChipScheme {
     CommonA,
     /// The same by option B: KW, scheme 3.
     CommonB,
+    /// The EMV2000 key tree, card key by option A: KW, scheme 0.
+    TreeA(KeyTree),
+    /// The same by option B: KW, scheme 1.
+    TreeB(KeyTree),
+}
+
+/// An EMV2000 key tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyTree {
+    /// What it starts from; zeros for most issuers.
+    pub start: [u8; 16],
+    /// Four branches and height 8, else two and height 16.
+    pub quaternary: bool,
+}
+
+impl ChipScheme {
+    fn code(self) -> u8 {
+        match self {
+            Self::Static | Self::TreeA(_) => b'0',
+            Self::MChip | Self::TreeB(_) => b'1',
+            Self::CommonA => b'2',
+            Self::CommonB => b'3',
+        }
+    }
+
+    fn tree(self) -> Option<KeyTree> {
+        match self {
+            Self::TreeA(tree) | Self::TreeB(tree) => Some(tree),
+            _ => None,
+        }
+    }
 }
 
 /// What the issuer answers with.
@@ -85,21 +116,21 @@ impl Request for Cryptogram<'_> {
     }
 
     fn write(&self, out: &mut Writer) {
-        let scheme = match self.scheme {
-            ChipScheme::Static => b'0',
-            ChipScheme::MChip => b'1',
-            ChipScheme::CommonA => b'2',
-            ChipScheme::CommonB => b'3',
-        };
-        out.bytes(&[self.mode(), scheme]);
+        out.bytes(&[self.mode(), self.scheme.code()]);
         self.key.write(out);
-        if self.scheme == ChipScheme::CommonB {
+        if let Some(tree) = self.scheme.tree() {
+            out.bytes(&tree.start);
+        }
+        if matches!(self.scheme, ChipScheme::CommonB | ChipScheme::TreeB(_)) {
             let length = u8::try_from(self.pan.len()).unwrap_or_default();
             out.bytes(&[b'0' + length / 10 % 10, b'0' + length % 10]);
             out.bytes(&self.digits((self.pan.len() + 2).div_ceil(2)));
             out.bytes(b";");
         } else {
             out.bytes(&self.digits(8));
+        }
+        if let Some(tree) = self.scheme.tree() {
+            out.bytes(if tree.quaternary { b"1" } else { b"0" });
         }
         out.bytes(&self.counter);
         if self.is_static() {

@@ -4,6 +4,9 @@
 
 use crypto::cvv::{self, CardData};
 use crypto::dukpt::{self, Ksn, Purpose};
+use crypto::emv::cryptogram::{generate, response_1, response_2};
+use crypto::emv::session::{self, Tree};
+use crypto::emv::{Card, Derivation, master_key};
 use crypto::mac::{self, Padding};
 use crypto::pin::{self, ClearPinBlock, Fill, Format, format4};
 use crypto::pvv::pvv;
@@ -12,11 +15,12 @@ use fastrand::Rng;
 use hsm::payshield::codec::{Failure, Request, decode, encode};
 use hsm::payshield::commands::admin::{ExportKey, GenerateKey, ImportKey};
 use hsm::payshield::commands::cards::{CardFields, MakeCvv};
+use hsm::payshield::commands::chip::Cryptogram;
 use hsm::payshield::commands::data::{Crypt, DataKeyField};
 use hsm::payshield::commands::macs::{DukptMac, MacMethod, MakeMac};
 use hsm::payshield::commands::pins::{Origin, PinKey, TranslatePin, VerifyPvv};
 use hsm::payshield::commands::{Account, PinFormat};
-use hsm::payshield::{Chaining, MacAlgorithm, MacPadding, Role, Shape, Wrapped};
+use hsm::payshield::{Chaining, ChipAnswer, ChipScheme, KeyTree, MacAlgorithm, MacPadding, Role, Shape, Wrapped};
 use simulators::hsm::Device;
 use simulators::hsm::lmk::{Lmk, key_block};
 
@@ -183,5 +187,59 @@ fn random_data_and_keys_come_out_as_the_pure_functions_have_them() {
         assert_eq!((&brought, told.0), (&made.wrapped, kcv::tdes(&clear)));
         let request = ExportKey { role: Role::Zpk, zone: &zmk, key: &brought, scheme: b'X' };
         assert_eq!(ask(&request, &mut rng).expect("a key").0, sent);
+    }
+}
+
+#[test]
+fn random_cryptograms_are_checked_and_answered_in_every_scheme() {
+    let mut rng = Rng::with_seed(13);
+    for _ in 0..ROUNDS {
+        let issuer = tdes(&mut rng);
+        let wrapped = wrapped(Role::MkAc, &issuer);
+        let length = rng.usize(12..=19);
+        let (pan, sequence) = (digits(&mut rng, length), [b'0', rng.u8(b'0'..=b'9')]);
+        let (mut start, mut data) = ([0; 16], vec![0; rng.usize(1..=255)]);
+        rng.fill(&mut start);
+        rng.fill(&mut data);
+        let (counter, unpredictable) = (rng.u16(..).to_be_bytes(), rng.u32(..).to_be_bytes());
+        let card = Card::new(&pan, &sequence).expect("a card");
+        let of = |derivation| master_key(&issuer, derivation, &card).expect("a key");
+        let (a, b) = (of(Derivation::A), of(Derivation::B));
+        let common = |master: &TdesKey, value| session::common(master, value).expect("a key");
+        let tree = |master: &TdesKey, shape| session::tree(master, counter, shape, start).expect("a key");
+        let mchip = common(&a, session::by_counter_and_unpredictable(counter, unpredictable));
+        let (common_a, common_b) = (common(&a, session::by_counter(counter)), common(&b, session::by_counter(counter)));
+        let (tree_a, tree_b) = (tree(&a, Tree::Binary), tree(&b, Tree::Quaternary));
+        // Scheme, the key of cryptograms, the key of answers.
+        for (scheme, checking, answering) in [
+            (ChipScheme::Static, &a, &a),
+            (ChipScheme::MChip, &mchip, &a),
+            (ChipScheme::CommonA, &common_a, &common_a),
+            (ChipScheme::CommonB, &common_b, &common_b),
+            (ChipScheme::TreeA(KeyTree { start, quaternary: false }), &tree_a, &tree_a),
+            (ChipScheme::TreeB(KeyTree { start, quaternary: true }), &tree_b, &tree_b),
+        ] {
+            let received = generate(checking, &data, Padding::Zeros);
+            let request = |received, answer| Cryptogram {
+                scheme,
+                key: &wrapped,
+                pan: &pan,
+                sequence: &sequence,
+                counter,
+                unpredictable,
+                data: Some(&data),
+                received,
+                answer,
+            };
+            let by_code = request(received, Some(ChipAnswer::Code(*b"05")));
+            let told = ask(&by_code, &mut rng).expect("it is right");
+            assert_eq!(told, response_1(answering, &received, *b"05"), "{scheme:?}");
+            assert!(ask(&request(received.map(|byte| !byte), None), &mut rng).is_err(), "{scheme:?}");
+            if !matches!(scheme, ChipScheme::Static | ChipScheme::MChip) {
+                let by_status = request(received, Some(ChipAnswer::Status([1, 2, 3, 4], b"more")));
+                let told = ask(&by_status, &mut rng).expect("it is right");
+                assert_eq!(told, response_2(answering, &received, [1, 2, 3, 4], b"more").expect("short enough"), "{scheme:?}");
+            }
+        }
     }
 }
