@@ -377,9 +377,14 @@ async fn an_answer_that_does_not_come_is_a_timeout_and_too_many_end_the_connecti
 
 #[tokio::test]
 async fn a_connection_that_went_silent_is_probed_and_made_anew() {
+    /// How many messages after the greeting one connection got.
+    static MOST: AtomicUsize = AtomicUsize::new(0);
     let memory = Arc::new(Memory {
         // The greeting is answered, and nothing else.
-        behave: |number, _| Some(if number == 0 { HEALTHY.to_vec() } else { Vec::new() }),
+        behave: |number, _| {
+            MOST.fetch_max(number, Ordering::Relaxed);
+            Some(if number == 0 { HEALTHY.to_vec() } else { Vec::new() })
+        },
         connections: AtomicUsize::new(0),
         refuse_after: 100,
         tasks: Mutex::default(),
@@ -400,6 +405,8 @@ async fn a_connection_that_went_silent_is_probed_and_made_anew() {
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(60), again).await.unwrap();
+    // One probe without an answer is enough.
+    assert_eq!(MOST.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
