@@ -1,4 +1,4 @@
-//! Simulated peers: terminals, a network with its issuers, a load generator. They have their own
+//! Simulated peers: terminals, a network with its issuers, banks, a payment HSM, a load generator. They have their own
 //! protocol mapping and their own books, so that a bug of the switch is not shared by both ends.
 //!
 //! Each is logic without I/O and a thin layer of sockets around it. Secrets come in from outside and
@@ -12,6 +12,7 @@ pub mod chip;
 pub mod clock;
 mod error;
 pub mod frames;
+pub mod hsm;
 pub mod issuer;
 pub mod journal;
 pub mod keys;

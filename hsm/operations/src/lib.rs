@@ -22,6 +22,7 @@ mod compose;
 mod error;
 mod handle;
 mod keys;
+pub mod payshield;
 pub mod pkcs11;
 mod pool;
 mod purpose;

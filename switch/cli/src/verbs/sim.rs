@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use simulators::{bank, issuer, load, pos};
+use simulators::{bank, hsm, issuer, load, pos};
 
 use crate::exit::{CHECK, DATA, Exit, OrExit, UNAVAILABLE};
 use crate::token::runtime;
@@ -40,9 +40,51 @@ pub(crate) enum Action {
     /// A party that instructs credit transfers.
     #[command(after_help = "Example: switchyard sim party --show")]
     Party(Options),
+    /// A payment HSM that takes host commands, under the published test master keys.
+    #[command(after_help = "Example: switchyard sim hsm --error-rate 10 --error-code 41 --drop-rate 5 --seed 7\n\
+        Its master keys are printed in manuals: nothing under them is secret (docs/hsm/host-commands.md).")]
+    Hsm(HsmOptions),
     /// Purchases at a rate, open loop.
     #[command(after_help = "Example: switchyard sim load --set rate=500 --set seconds=30 < keys.json")]
     Load(Options),
+}
+
+/// Options of the simulated HSM, and short names for its trouble on purpose.
+#[derive(clap::Args)]
+pub(crate) struct HsmOptions {
+    #[command(flatten)]
+    options: Options,
+    /// Of a thousand commands, how many are answered with an error.
+    #[arg(long)]
+    error_rate: Option<u16>,
+    /// The error, two characters.
+    #[arg(long)]
+    error_code: Option<String>,
+    /// Of a thousand commands, how many lose the connection.
+    #[arg(long)]
+    drop_rate: Option<u16>,
+    /// Milliseconds before each answer.
+    #[arg(long)]
+    latency_ms: Option<u64>,
+    /// Seed of everything that is by chance.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+impl HsmOptions {
+    /// The short names as what they stand for, after what `--set` says.
+    fn spelled(self) -> Options {
+        let pairs = [
+            self.error_rate.map(|rate| format!("error_per_mille={rate}")),
+            self.error_code.map(|code| format!("error_code={code:?}")),
+            self.drop_rate.map(|rate| format!("drop_per_mille={rate}")),
+            self.latency_ms.map(|latency| format!("latency_ms={latency}")),
+            self.seed.map(|seed| format!("seed={seed}")),
+        ];
+        let mut options = self.options;
+        options.set.extend(pairs.into_iter().flatten());
+        options
+    }
 }
 
 pub(crate) fn run(action: Action) -> Result<(), Exit> {
@@ -51,6 +93,7 @@ pub(crate) fn run(action: Action) -> Result<(), Exit> {
         Action::Issuer(options) => simulate::<issuer::IssuerOptions, _, _, _>(&options, issuer::run),
         Action::Bank(options) => simulate::<bank::BankOptions, _, _, _>(&options, bank::run),
         Action::Party(options) => simulate::<bank::party::PartyOptions, _, _, _>(&options, bank::party::run),
+        Action::Hsm(options) => simulate::<hsm::HsmOptions, _, _, _>(&options.spelled(), hsm::run),
         Action::Load(options) => simulate::<load::LoadOptions, _, _, _>(&options, load::run),
     }
 }

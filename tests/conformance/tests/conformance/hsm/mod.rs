@@ -4,6 +4,7 @@
 //! what the case expects in one place, [`case`]; a backend only computes.
 
 mod case;
+mod payshield;
 mod peers;
 mod pure;
 mod random;
@@ -24,6 +25,11 @@ trait Backend {
     /// Why it does not have an operation; `None` where it does.
     fn lacks(&self, op: &str) -> Option<&'static str>;
 
+    /// Results that never leave it, so that they cannot be compared.
+    fn keeps(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What comes out, or why it was refused; `None` where the backend has no such operation.
     fn run(&self, case: &Case<'_>) -> Option<Result<Values, Trouble>>;
 }
@@ -32,7 +38,7 @@ trait Backend {
 const EXCEPTIONS: [Exception; 0] = [];
 
 /// Every backend there is.
-const BACKENDS: [&dyn Backend; 1] = [&pure::PureFunctions];
+const BACKENDS: [&dyn Backend; 2] = [&pure::PureFunctions, &payshield::PayShieldSimulator];
 
 /// How many cases a backend ran, and how many of them agree.
 #[derive(Default)]
@@ -49,7 +55,7 @@ fn everywhere(backends: &[&dyn Backend], case: &Case<'_>, counts: &mut [Count]) 
         let Some(outcome) = backend.run(case) else { continue };
         ran = true;
         count.run += 1;
-        match case.judge(outcome) {
+        match case.judge(outcome, backend.keeps()) {
             Ok(()) => count.agree += 1,
             Err(why) => troubles.push(format!("{}: {why}", backend.name())),
         }

@@ -53,7 +53,7 @@ impl Drop for Peers {
 fn judged(op: &str, inputs: &Value, expected: &Value) -> Result<(), String> {
     let value = json!({"id": "random", "op": op, "inputs": inputs, "expected": expected});
     let case = Case::new(&value);
-    case.judge(PureFunctions.run(&case).ok_or("not an operation of ours")?)
+    case.judge(PureFunctions.run(&case).ok_or("not an operation of ours")?, &[])
 }
 
 /// What we compute of a case.
