@@ -67,7 +67,7 @@ fn an_authentic_block_with_no_key_in_it_is_refused() {
             let mut data = [0x11; 32];
             (data[0], data[1]) = (bits[0], bits[1]);
             let mut block = header.write(64 + version.mac_len() * 2).unwrap();
-            let mac = key.close(version, block.as_bytes(), &mut data).unwrap();
+            let mac = key.keys(version).unwrap().close(block.as_bytes(), &mut data).unwrap();
             block.push_str(&hex::encode_upper(data));
             block.push_str(&hex::encode_upper(mac));
             assert_eq!(unwrap(&key, &block).unwrap_err(), CryptoError::BlockKey);
