@@ -4,9 +4,12 @@
 //! what the case expects in one place, [`case`]; a backend only computes.
 
 mod case;
+mod operations;
 mod peers;
 mod pure;
 mod random;
+mod softhsm;
+mod software;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,7 +35,7 @@ trait Backend {
 const EXCEPTIONS: [Exception; 0] = [];
 
 /// Every backend there is.
-const BACKENDS: [&dyn Backend; 1] = [&pure::PureFunctions];
+const BACKENDS: [&dyn Backend; 3] = [&pure::PureFunctions, &softhsm::SoftHsm, &software::Software];
 
 /// How many cases a backend ran, and how many of them agree.
 #[derive(Default)]
