@@ -3,6 +3,8 @@
 //! process of its own, started with the environment of its own token directory.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+mod operations;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -219,6 +221,8 @@ async fn suite(hsm: &Hsm) {
     // The name is free again, and means the new key.
     hsm.import_key(&name("zak-1.2"), &clear(KeyRole::Zak, TAK)).await.unwrap();
     assert_eq!(hsm.generate_mac(name("zak-1.2"), b"x").await.unwrap(), retail_mac(&tdes(TAK), b"x", Filled::Zeros));
+
+    operations::suite(hsm).await;
 
     assert_eq!(hsm.ping().await, Ok(()));
     assert_eq!(hsm.random(24).await.unwrap().len(), 24);
@@ -437,6 +441,50 @@ fn a_missing_module_says_what_to_install() {
     let settings = Settings { module: "/nowhere/libpkcs11.so".into(), ..Settings::with_pin_file("/nowhere/pin".into()) };
     let missing = runtime.block_on(pkcs11::open(settings)).unwrap_err();
     assert!(missing.to_string().contains("apt-get install softhsm2"), "{missing}");
+}
+
+/// Eight callers at once, each with a key of its own that it makes, uses and destroys again and again beside a
+/// shared one: no error, no wrong result, and nothing stays behind.
+#[test]
+fn callers_and_keys_that_come_and_go_do_not_disturb_each_other() {
+    const ROUNDS: usize = 6;
+    const USES: usize = 12;
+    with_token("callers_and_keys_that_come_and_go_do_not_disturb_each_other", |_, mut settings| async {
+        settings.pool.workers = 3;
+        let hsm = pkcs11::open(settings).await.unwrap();
+        import_all(&hsm).await;
+        let imk = name("imk-shared");
+        hsm.import_key(&imk, &clear(KeyRole::ImkAc, ZPK)).await.unwrap();
+        let tasks: Vec<_> = (0..8u8)
+            .map(|number| {
+                let hsm = hsm.clone();
+                tokio::spawn(async move {
+                    let card = hsm::ChipCard::new(imk, hsm::Scheme::VISA_18, &pan(), *b"00").unwrap();
+                    let of = hsm::ChipTransaction { counter: Some([0, number]), cryptogram: Some([1; 8]), unpredictable: None };
+                    for _ in 0..ROUNDS {
+                        let own = name(&format!("tak-own-{number}"));
+                        let raw: [u8; 16] = std::array::from_fn(|at| u8::try_from(at).unwrap() * 13 + number * 7 + 2);
+                        let key = ClearKey::with_odd_parity(KeyRole::Tak, &raw).unwrap();
+                        hsm.import_key(&own, &key).await.unwrap();
+                        let expected = retail_mac(&TdesKey::unchecked(&raw).unwrap(), b"data", Filled::Zeros);
+                        let shared = retail_mac(&tdes(TAK), &[number], Filled::Zeros);
+                        for _ in 0..USES {
+                            assert_eq!(hsm.generate_mac(own, b"data").await, Ok(expected));
+                            assert_eq!(hsm.generate_mac(name("tak-1"), &[number]).await, Ok(shared));
+                            // Derived in the token and gone again.
+                            assert_eq!(hsm.verify_arqc(&card, &of, b"data").await, Ok(false));
+                        }
+                        hsm.destroy_key(&own).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(hsm.list_keys().await.unwrap().len(), 5);
+        hsm.close().await;
+    });
 }
 
 #[test]
