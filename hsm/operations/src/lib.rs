@@ -16,7 +16,8 @@
 //! data. PCI PIN asks that a PIN is translated inside a secure cryptographic device by one command:
 //! production PIN traffic needs a backend whose [`Capabilities::pin_stays_inside`] is true. SoftHSM is
 //! not an HSM: its key store is a file protected by a PIN.
-#![deny(unsafe_code)] // but for the one module that says so: `pkcs11::raw`
+// Not forbidden, for the one module that allows it again: `pkcs11::raw` (decision 5).
+#![deny(unsafe_code)]
 
 mod compose;
 mod error;

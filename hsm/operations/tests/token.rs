@@ -451,6 +451,7 @@ fn callers_and_keys_that_come_and_go_do_not_disturb_each_other() {
     const USES: usize = 12;
     with_token("callers_and_keys_that_come_and_go_do_not_disturb_each_other", |_, mut settings| async {
         settings.pool.workers = 3;
+        let module = settings.module.clone();
         let hsm = pkcs11::open(settings).await.unwrap();
         import_all(&hsm).await;
         let imk = name("imk-shared");
@@ -483,6 +484,13 @@ fn callers_and_keys_that_come_and_go_do_not_disturb_each_other() {
             task.await.unwrap();
         }
         assert_eq!(hsm.list_keys().await.unwrap().len(), 5);
+        // What was derived is gone: what is left in sessions are copies of the keys in use, at most one for each
+        // object and worker.
+        let library = cryptoki::context::Pkcs11::new(&module).unwrap();
+        let slot = library.get_slots_with_initialized_token().unwrap()[0];
+        let session = library.open_ro_session(slot).unwrap();
+        let copies = session.find_objects(&[cryptoki::object::Attribute::Token(false)]).unwrap();
+        assert!(copies.len() <= 3 * 9, "{} objects in sessions", copies.len());
         hsm.close().await;
     });
 }

@@ -2,6 +2,7 @@
 //! (`cryptoki` gives out buffers that are not, and asks for their size first), CMAC over TDES, and keys derived
 //! by encrypting data. The one module of this package with unsafe code.
 #![allow(unsafe_code)]
+#![deny(clippy::undocumented_unsafe_blocks)]
 
 use std::path::Path;
 

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use hsm::pkcs11::softhsm::{TokenDirectory, initialize};
@@ -40,6 +40,7 @@ const MARK: &str = "outcome ";
 static SERVED: LazyLock<Mutex<Served>> = LazyLock::new(|| Mutex::new(Served::start()));
 
 struct Served {
+    child: Child,
     ask: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
@@ -61,11 +62,15 @@ impl Served {
             .spawn()
             .expect("this program starts again");
         let (ask, answers) = (child.stdin.take().expect("piped"), BufReader::new(child.stdout.take().expect("piped")));
-        Self { ask, answers }
+        Self { child, ask, answers }
     }
 
     fn ask(&mut self, case: &Case<'_>) -> Option<Result<Values, Trouble>> {
-        let gone = |what: String| Some(Err(Trouble::Unreadable(format!("SoftHSM's process: {what}"))));
+        let child = &mut self.child;
+        let mut gone = |what: String| {
+            let ended = child.try_wait();
+            Some(Err(Trouble::Unreadable(format!("SoftHSM's process: {what}, {ended:?}"))))
+        };
         if let Err(error) = writeln!(self.ask, "{}", case.value()) {
             return gone(error.to_string());
         }
