@@ -451,6 +451,9 @@ fn callers_and_keys_that_come_and_go_do_not_disturb_each_other() {
     const USES: usize = 12;
     with_token("callers_and_keys_that_come_and_go_do_not_disturb_each_other", |_, mut settings| async {
         settings.pool.workers = 3;
+        // Deriving waits while a key is written to the token's files, and it is not the time that is judged here.
+        settings.pool.deadline_ms = 60_000;
+        settings.pool.admin_deadline_ms = 60_000;
         let module = settings.module.clone();
         let hsm = pkcs11::open(settings).await.unwrap();
         import_all(&hsm).await;
