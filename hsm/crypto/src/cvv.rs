@@ -8,6 +8,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::decimal::{decimalise, digits, packed};
 use crate::mac::{Padding, retail_mac};
 use crate::modes::exclusive_or;
+use crate::tdes::Block;
 use crate::{CryptoError, TdesKey};
 
 /// A card verification value, three ASCII digits.
@@ -76,7 +77,7 @@ impl fmt::Debug for CardData<'_> {
 /// TDES; of the result the decimal digits first, then the letters less ten, three in all (the Visa and
 /// Mastercard method; the kinds differ in their service code). The key is a double-length one.
 pub fn cvv(key: &TdesKey, card: &CardData<'_>) -> Result<Cvv, CryptoError> {
-    value(key, card.pan.iter().copied(), card)
+    value(key, card.halves()?)
 }
 
 /// Whether a card shows the right value.
@@ -87,23 +88,48 @@ pub fn verify(key: &TdesKey, card: &CardData<'_>, shown: &Cvv) -> Result<bool, C
 /// The dCVV: as [`cvv`], under the card's own key ([`crate::emv::master_key`]), the four digits of the
 /// transaction counter in place of the first four of the PAN (Visa contactless, magnetic stripe mode).
 pub fn dcvv(key: &TdesKey, card: &CardData<'_>, counter: &[u8]) -> Result<Cvv, CryptoError> {
-    if !digits(counter, 4) {
-        return Err(CryptoError::Counter);
-    }
-    value(key, counter.iter().chain(card.pan.iter().skip(4)).copied(), card)
+    value(key, card.halves_with_counter(counter)?)
 }
 
-fn value(key: &TdesKey, pan: impl Iterator<Item = u8>, card: &CardData<'_>) -> Result<Cvv, CryptoError> {
+fn value(key: &TdesKey, halves: Halves) -> Result<Cvv, CryptoError> {
     if key.len() != 16 {
         return Err(CryptoError::KeyLength);
     }
-    let data = pan.chain(card.expiry.iter().chain(card.service_code).copied());
-    let field: Zeroizing<[u8; 16]> = Zeroizing::new(packed(data));
-    let ([first, second], _) = field.as_chunks() else { return Err(CryptoError::DataLength) };
-    let sealed = Zeroizing::new(key.encrypt_block(exclusive_or(key.encrypt_block_left(*first), second)));
+    let [first, second] = &*halves;
+    Ok(of_sealed(&Zeroizing::new(key.encrypt_block(exclusive_or(key.encrypt_block_left(*first), second)))))
+}
+
+/// The rest of [`cvv`] and [`dcvv`], where a token encrypted the halves: the first under single DES of the
+/// key's left half, the result exclusive-or the second under the whole key.
+pub fn of_sealed(sealed: &Block) -> Cvv {
     let mut value = Cvv([b'0'; 3]);
-    value.0.iter_mut().zip(decimalise(&*sealed)).for_each(|(room, digit)| *room = digit);
-    Ok(value)
+    value.0.iter_mut().zip(decimalise(sealed)).for_each(|(room, digit)| *room = digit);
+    value
+}
+
+/// What a value is computed over, as two blocks.
+pub type Halves = Zeroizing<[Block; 2]>;
+
+impl CardData<'_> {
+    /// The two blocks of [`cvv`].
+    pub fn halves(&self) -> Result<Halves, CryptoError> {
+        self.packed(self.pan.iter().copied())
+    }
+
+    /// The two blocks of [`dcvv`].
+    pub fn halves_with_counter(&self, counter: &[u8]) -> Result<Halves, CryptoError> {
+        if !digits(counter, 4) {
+            return Err(CryptoError::Counter);
+        }
+        self.packed(counter.iter().chain(self.pan.iter().skip(4)).copied())
+    }
+
+    fn packed(&self, pan: impl Iterator<Item = u8>) -> Result<Halves, CryptoError> {
+        let data = pan.chain(self.expiry.iter().chain(self.service_code).copied());
+        let field: Zeroizing<[u8; 16]> = Zeroizing::new(packed(data));
+        let ([first, second], _) = field.as_chunks() else { return Err(CryptoError::DataLength) };
+        Ok(Zeroizing::new([*first, *second]))
+    }
 }
 
 /// The CVC3 of Mastercard's contactless magnetic stripe mode, of which the card shows the last digits in
@@ -113,11 +139,17 @@ pub fn cvc3(key: &TdesKey, track: &[u8], unpredictable: [u8; 4], counter: [u8; 2
     if key.len() != 16 {
         return Err(CryptoError::KeyLength);
     }
-    let [.., a, b] = retail_mac(key, track, Padding::OneThenZeros);
+    let track = retail_mac(key, track, Padding::OneThenZeros);
+    let [.., high, low] = key.encrypt_block(cvc3_block(&track, unpredictable, counter));
+    Ok(u16::from_be_bytes([high, low]))
+}
+
+/// The block of [`cvc3`], whose last two bytes encrypted are the value: `track` is the MAC of the template.
+pub fn cvc3_block(track: &Block, unpredictable: [u8; 4], counter: [u8; 2]) -> Block {
+    let [.., a, b] = *track;
     let [c, d, e, f] = unpredictable;
     let [g, h] = counter;
-    let [.., high, low] = key.encrypt_block([a, b, c, d, e, f, g, h]);
-    Ok(u16::from_be_bytes([high, low]))
+    [a, b, c, d, e, f, g, h]
 }
 
 #[cfg(test)]

@@ -56,19 +56,31 @@ pub fn master_key(issuer: &TdesKey, derivation: Derivation, card: &Card<'_>) -> 
     if issuer.len() != 16 {
         return Err(CryptoError::KeyLength);
     }
-    let all = || card.pan.iter().chain(card.sequence).copied();
-    let count = card.pan.len() + card.sequence.len();
-    let data: Block = if derivation == Derivation::B && card.pan.len() > 16 {
-        let zero = (!count.is_multiple_of(2)).then_some(b'0');
-        let whole = Zeroizing::new(packed::<11>(zero.into_iter().chain(all())));
-        let hashed = Zeroizing::new(<[u8; 20]>::from(Sha1::digest(whole.get(..count.div_ceil(2)).unwrap_or_default())));
-        packed(decimalise(&*hashed))
-    } else {
-        let zeros = std::iter::repeat_n(b'0', 16usize.saturating_sub(count));
-        packed(zeros.chain(all().skip(count.saturating_sub(16))))
-    };
-    let inverted = data.map(|byte| !byte);
-    Ok(TdesKey::of_halves(&issuer.encrypt_block(data), &issuer.encrypt_block(inverted)).with_odd_parity())
+    let [left, right] = derivation.blocks(card);
+    Ok(TdesKey::of_halves(&issuer.encrypt_block(left), &issuer.encrypt_block(right)).with_odd_parity())
+}
+
+impl Derivation {
+    /// The two blocks of which the issuer's key makes the halves of a card's ([`master_key`]), for a token
+    /// that derives inside.
+    pub fn blocks(self, card: &Card<'_>) -> [Block; 2] {
+        let data = self.data(card);
+        [data, data.map(|byte| !byte)]
+    }
+
+    fn data(self, card: &Card<'_>) -> Block {
+        let all = || card.pan.iter().chain(card.sequence).copied();
+        let count = card.pan.len() + card.sequence.len();
+        if self == Self::B && card.pan.len() > 16 {
+            let zero = (!count.is_multiple_of(2)).then_some(b'0');
+            let whole = Zeroizing::new(packed::<11>(zero.into_iter().chain(all())));
+            let hashed = Zeroizing::new(<[u8; 20]>::from(Sha1::digest(whole.get(..count.div_ceil(2)).unwrap_or_default())));
+            packed(decimalise(&*hashed))
+        } else {
+            let zeros = std::iter::repeat_n(b'0', 16usize.saturating_sub(count));
+            packed(zeros.chain(all().skip(count.saturating_sub(16))))
+        }
+    }
 }
 
 #[cfg(test)]

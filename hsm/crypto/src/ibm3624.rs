@@ -6,6 +6,7 @@ use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::decimal::digits;
+use crate::tdes::Block;
 use crate::{CryptoError, Pin, TdesKey};
 
 /// What turns the sixteen hexadecimal digits into decimal ones. Chosen tables tell PINs apart, so an HSM
@@ -14,6 +15,9 @@ use crate::{CryptoError, Pin, TdesKey};
 pub struct DecimalizationTable([u8; 16]);
 
 impl DecimalizationTable {
+    /// The table of nearly every issuer: letters become the digits from 0.
+    pub const STANDARD: Self = Self(*b"0123456789012345");
+
     /// From 16 ASCII digits: what 0 becomes, what 1 becomes, up to F.
     pub fn new(text: &[u8]) -> Result<Self, CryptoError> {
         let table = <[u8; 16]>::try_from(text).map_err(|_| CryptoError::DecimalizationTable)?;
@@ -39,6 +43,11 @@ impl ValidationData {
         let pad = char::from(pad).to_digit(16).and_then(|pad| u8::try_from(pad).ok());
         let (Some(part), Some(pad), 1..=16) = (part, pad, length) else { return Err(CryptoError::ValidationData) };
         Ok(Self(crate::decimal::packed(part.iter().copied().chain(std::iter::repeat(pad)).take(16))))
+    }
+
+    /// The block that the key encrypts.
+    pub fn reveal(&self) -> &Block {
+        &self.0
     }
 }
 
@@ -89,7 +98,11 @@ impl fmt::Debug for Offset {
 /// The natural PIN of an account, 4 to 12 digits of it: the leftmost of the validation data encrypted
 /// under the PIN verification key and turned decimal.
 pub fn natural_pin(key: &TdesKey, table: &DecimalizationTable, data: &ValidationData, length: usize) -> Result<Pin, CryptoError> {
-    let sealed = Zeroizing::new(key.encrypt_block(data.0));
+    natural_pin_of_sealed(&Zeroizing::new(key.encrypt_block(data.0)), table, length)
+}
+
+/// The rest of [`natural_pin`], where a token encrypted the validation data.
+pub fn natural_pin_of_sealed(sealed: &Block, table: &DecimalizationTable, length: usize) -> Result<Pin, CryptoError> {
     let nibbles = sealed.iter().flat_map(|byte| [byte >> 4, byte & 0x0F]);
     let mut whole = Zeroizing::new([0; 16]);
     whole.iter_mut().zip(nibbles).for_each(|(room, nibble)| *room = b'0' | table.digit(nibble));
@@ -99,13 +112,21 @@ pub fn natural_pin(key: &TdesKey, table: &DecimalizationTable, data: &Validation
 /// The offset that makes a customer's PIN of the natural one, digit by digit modulo ten, of the PIN's
 /// length.
 pub fn offset(key: &TdesKey, table: &DecimalizationTable, data: &ValidationData, pin: &Pin) -> Result<Offset, CryptoError> {
-    let natural = natural_pin(key, table, data, pin.reveal().len())?;
+    offset_of_natural(&natural_pin(key, table, data, pin.reveal().len())?, pin)
+}
+
+/// The rest of [`offset`], from a natural PIN of the PIN's length.
+pub fn offset_of_natural(natural: &Pin, pin: &Pin) -> Result<Offset, CryptoError> {
     combine(pin.reveal(), natural.reveal(), |pin, natural| 10 + pin - natural, Offset::new)
 }
 
 /// The customer's PIN, from the offset that the issuer keeps.
 pub fn pin(key: &TdesKey, table: &DecimalizationTable, data: &ValidationData, offset: &Offset) -> Result<Pin, CryptoError> {
-    let natural = natural_pin(key, table, data, offset.reveal().len())?;
+    pin_of_natural(&natural_pin(key, table, data, offset.reveal().len())?, offset)
+}
+
+/// The rest of [`pin`], from a natural PIN of the offset's length.
+pub fn pin_of_natural(natural: &Pin, offset: &Offset) -> Result<Pin, CryptoError> {
     combine(natural.reveal(), offset.reveal(), |natural, offset| natural + offset, Pin::new)
 }
 

@@ -12,7 +12,7 @@ mod header;
 mod protection;
 
 pub use header::{Header, OptionalBlock, Version};
-pub use protection::ProtectionKey;
+pub use protection::{BlockKeys, ProtectionKey};
 
 use std::fmt;
 
@@ -75,9 +75,15 @@ const MOST_CHARACTERS: usize = 9999;
 /// Takes a block apart. Nothing of it is believed before its MAC is right; the MAC is compared in constant
 /// time.
 pub fn unwrap(protection: &ProtectionKey, block: &str) -> Result<(Header, ClearKey), CryptoError> {
+    let version = Header::read(block)?.0.version();
+    unwrap_with(&protection.keys(version)?, block)
+}
+
+/// As [`unwrap`], with the two keys of the protection key.
+pub fn unwrap_with(keys: &BlockKeys, block: &str) -> Result<(Header, ClearKey), CryptoError> {
     let (header, after) = Header::read(block)?;
     let version = header.version();
-    protection.require(version)?;
+    keys.require(version)?;
     let (clear_part, rest) = block.split_at_checked(after).ok_or(CryptoError::BlockLength)?;
     let middle = rest.len().checked_sub(version.mac_len() * 2).ok_or(CryptoError::BlockLength)?;
     let (sealed, mac) = rest.split_at_checked(middle).ok_or(CryptoError::BlockFormat)?;
@@ -86,7 +92,7 @@ pub fn unwrap(protection: &ProtectionKey, block: &str) -> Result<(Header, ClearK
     if data.is_empty() || !data.len().is_multiple_of(version.cipher_block()) {
         return Err(CryptoError::BlockLength);
     }
-    protection.open(version, clear_part.as_bytes(), &mut data, &mac)?;
+    keys.open(clear_part.as_bytes(), &mut data, &mac)?;
     let (bits, behind) = data.split_first_chunk().ok_or(CryptoError::BlockKey)?;
     let bits = usize::from(u16::from_be_bytes(*bits));
     if bits == 0 || !bits.is_multiple_of(8) {
@@ -99,8 +105,13 @@ pub fn unwrap(protection: &ProtectionKey, block: &str) -> Result<(Header, ClearK
 /// Makes a block. TDES and AES keys are filled up to the longest of their algorithm with random bytes, so
 /// that the block does not tell the length of the key.
 pub fn wrap(protection: &ProtectionKey, header: &Header, key: &ClearKey, random: &Padding) -> Result<String, CryptoError> {
+    wrap_with(&protection.keys(header.version())?, header, key, random)
+}
+
+/// As [`wrap`], with the two keys of the protection key.
+pub fn wrap_with(keys: &BlockKeys, header: &Header, key: &ClearKey, random: &Padding) -> Result<String, CryptoError> {
     let version = header.version();
-    protection.require(version)?;
+    keys.require(version)?;
     let raw = key.reveal();
     let bits = u16::try_from(raw.len() * 8).map_err(|_| CryptoError::KeyLength)?;
     let whole = (2 + raw.len().max(header.masked_len())).next_multiple_of(version.cipher_block());
@@ -110,7 +121,7 @@ pub fn wrap(protection: &ProtectionKey, header: &Header, key: &ClearKey, random:
     let padding = random.get(..whole - data.len()).ok_or(CryptoError::KeyLength)?;
     data.extend_from_slice(padding);
     let mut block = header.write(whole * 2 + version.mac_len() * 2)?;
-    let mac = protection.close(version, block.as_bytes(), &mut data)?;
+    let mac = keys.close(block.as_bytes(), &mut data)?;
     block.push_str(&hex::encode_upper(&*data));
     block.push_str(&hex::encode_upper(&mac));
     Ok(block)

@@ -11,6 +11,7 @@
 //! | [`kcv`] | key check values | X9.24-1, X9.143 |
 //! | [`transport`] | keys under keys without a block, components, variants | X9.17 and vendors' own |
 //! | [`keyblock`] | keys under keys with what they are for | TR-31:2018, X9.143:2021, ISO 20038 |
+//! | [`keywrap`] | keys as tokens give them out | RFC 3394 |
 //! | [`pvv`], [`ibm3624`] | PIN verification by value and by offset | Visa PVV, IBM 3624 |
 //! | [`cvv`] | card verification values, static and dynamic | Visa, Mastercard |
 //! | [`emv`] | chip cards: keys, cryptograms, answers, scripts | EMV 4.3 Book 2 |
@@ -36,6 +37,7 @@ pub mod hmac;
 pub mod ibm3624;
 pub mod kcv;
 pub mod keyblock;
+pub mod keywrap;
 pub mod mac;
 pub mod modes;
 #[cfg(doctest)]

@@ -6,6 +6,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::decimal::decimalise;
 use crate::pin::rightmost_without_check_digit;
+use crate::tdes::Block;
 use crate::{CryptoError, Pin, TdesKey};
 
 /// A PVV, four ASCII digits. Secret beside its PAN: with the key it shortens the search for a PIN.
@@ -45,16 +46,26 @@ impl fmt::Debug for Pvv {
 /// `pvki` is an ASCII digit. PINs longer than four digits are verified by their first four: that is
 /// the method, not a choice.
 pub fn pvv(key: &TdesKey, pvki: u8, pin: &Pin, pan: &[u8]) -> Result<Pvv, CryptoError> {
+    Ok(of_sealed(&Zeroizing::new(key.encrypt_block(*field(pvki, pin, pan)?))))
+}
+
+/// The clear half of [`pvv`]: the block that is encrypted under the PIN verification key. As secret as the
+/// PIN in it.
+pub fn field(pvki: u8, pin: &Pin, pan: &[u8]) -> Result<Zeroizing<Block>, CryptoError> {
     if !pvki.is_ascii_digit() {
         return Err(CryptoError::Pvki);
     }
     let account = rightmost_without_check_digit(pan, 11)?;
     let digits = account.iter().chain([&pvki]).chain(pin.reveal().iter().take(4));
     let field = Zeroizing::new(digits.fold(0u64, |field, digit| field << 4 | u64::from(digit & 0x0F)));
-    let sealed = Zeroizing::new(key.encrypt_block(field.to_be_bytes()));
+    Ok(Zeroizing::new(field.to_be_bytes()))
+}
+
+/// The rest of [`pvv`], where a token encrypted the [`field`].
+pub fn of_sealed(sealed: &Block) -> Pvv {
     let mut value = Pvv([b'0'; 4]);
-    value.0.iter_mut().zip(decimalise(&*sealed)).for_each(|(room, digit)| *room = digit);
-    Ok(value)
+    value.0.iter_mut().zip(decimalise(sealed)).for_each(|(room, digit)| *room = digit);
+    value
 }
 
 /// Whether a PIN has this PVV.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crypto::CryptoError;
 use payments::ResponseCode;
 
-use crate::keys::{KeyName, KeyRole};
+use crate::keys::{Algorithm, KeyName, KeyRole, ModeOfUse};
 
 /// One variant per reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +46,40 @@ pub enum HsmError {
     /// Key material that fails the checks of every import: parity, weak, repeated.
     #[error("key material refused: {0}")]
     KeyRefused(CryptoError),
+    /// A mode of use that keys of the role do not have.
+    #[error("a {0} has no such mode of use")]
+    WrongMode(KeyRole),
+    /// The key may not do this of what its role does.
+    #[error("key {key} is of mode {} and must not be used this way", .mode.letter())]
+    NotAllowed {
+        /// The key that was named.
+        key: KeyName,
+        /// What it may do.
+        mode: ModeOfUse,
+    },
+    /// The key is of a cipher or length that the operation has no use for.
+    #[error("key {key} is of {algorithm:?}, which this operation cannot use")]
+    KeyAlgorithm {
+        /// The key that was named.
+        key: KeyName,
+        /// What it is.
+        algorithm: Algorithm,
+    },
+    /// The key was taken in or made as one that never leaves.
+    #[error("key {0} may not be exported")]
+    NotExportable(KeyName),
+    /// A key block that does not open, or is malformed.
+    #[error("key block refused: {0}")]
+    KeyBlock(CryptoError),
+    /// A key block that is authentic and says that its key is for something else.
+    #[error("key block is not of a {0}")]
+    BlockUsage(KeyRole),
+    /// A decimalization table that the operator has not allowed: chosen tables tell PINs apart.
+    #[error("decimalization table is not among the allowed")]
+    TableNotAllowed,
+    /// Something else in what was given that no operation takes.
+    #[error("input refused: {0}")]
+    Input(CryptoError),
     /// The check value is not the one that was told.
     #[error("key check value differs")]
     KcvMismatch,
@@ -132,6 +166,14 @@ impl HsmError {
             Self::IncompleteKey(_) => "incomplete_key",
             Self::WrongAlgorithm(_) => "wrong_algorithm",
             Self::KeyRefused(_) => "key_refused",
+            Self::WrongMode(_) => "wrong_mode",
+            Self::NotAllowed { .. } => "not_allowed",
+            Self::KeyAlgorithm { .. } => "key_algorithm",
+            Self::NotExportable(_) => "not_exportable",
+            Self::KeyBlock(_) => "key_block",
+            Self::BlockUsage(_) => "block_usage",
+            Self::TableNotAllowed => "table_not_allowed",
+            Self::Input(_) => "input",
             Self::KcvMismatch => "kcv_mismatch",
             Self::PinBlock => "pin_block",
             Self::Pan => "pan",
@@ -169,8 +211,31 @@ impl From<CryptoError> for HsmError {
             CryptoError::NotAuthentic => Self::NotAuthentic,
             CryptoError::TooLong => Self::TooLong,
             CryptoError::CheckValue => Self::KcvMismatch,
-            // What is left is about keys, or about operations that no caller here has.
-            _ => Self::KeyRefused(error),
+            CryptoError::KeyLength
+            | CryptoError::KeyHex
+            | CryptoError::Parity
+            | CryptoError::WeakKey
+            | CryptoError::RepeatedParts
+            | CryptoError::Components
+            | CryptoError::Variant => Self::KeyRefused(error),
+            CryptoError::BlockLength
+            | CryptoError::BlockVersion
+            | CryptoError::BlockFormat
+            | CryptoError::BlockMac
+            | CryptoError::BlockKey => Self::KeyBlock(error),
+            CryptoError::Pvki
+            | CryptoError::DecimalizationTable
+            | CryptoError::ValidationData
+            | CryptoError::Offset
+            | CryptoError::Expiry
+            | CryptoError::ServiceCode
+            | CryptoError::Counter
+            | CryptoError::PanSequence
+            | CryptoError::EmvData
+            | CryptoError::DataLength
+            | CryptoError::Fill
+            | CryptoError::Alphabet
+            | CryptoError::DomainTooSmall => Self::Input(error),
         }
     }
 }

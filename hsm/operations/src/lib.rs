@@ -16,7 +16,8 @@
 //! data. PCI PIN asks that a PIN is translated inside a secure cryptographic device by one command:
 //! production PIN traffic needs a backend whose [`Capabilities::pin_stays_inside`] is true. SoftHSM is
 //! not an HSM: its key store is a file protected by a PIN.
-#![forbid(unsafe_code)]
+// Not forbidden, for the one module that allows it again: `pkcs11::raw` (decision 5).
+#![deny(unsafe_code)]
 
 mod compose;
 mod error;
@@ -29,11 +30,18 @@ mod purpose;
 pub mod software;
 mod token;
 
+pub use crypto::cvv::Cvv;
 pub use crypto::dukpt::Ksn;
-pub use crypto::mac::Padding;
-pub use crypto::pin::Format;
+pub use crypto::dukpt::aes::Ksn as AesKsn;
+pub use crypto::emv::{Derivation, Scheme};
+pub use crypto::ibm3624::{DecimalizationTable, Offset, ValidationData};
+pub use crypto::keyblock::Version as BlockVersion;
+pub use crypto::pvv::Pvv;
 pub use error::{HsmError, TokenProblem};
 pub use handle::Hsm;
-pub use keys::{Algorithm, ClearKey, Kcv, KeyInfo, KeyName, KeyNameError, KeyRole};
+pub use keys::{Algorithm, ClearKey, Exportability, Kcv, KeyInfo, KeyName, KeyNameError, KeyRole, ModeOfUse};
 pub use pool::PoolSettings;
-pub use purpose::{Capabilities, DataKey, MacDirection, MacMethod, MacSource, PinSource, PinTarget, WrappedDataKey};
+pub use purpose::{
+    ArpcAnswer, Capabilities, ChipCard, ChipTransaction, Contactless, DataKey, DataSource, Format, MacDirection, MacMethod,
+    MacSource, Operation, Padding, PinReference, PinSource, PinTarget, Track, Verified, WrappedDataKey,
+};

@@ -241,6 +241,12 @@ fn work<T: Token, F: Fn() -> Result<T, HsmError>>(
 }
 
 fn attempt<R>(token: &mut dyn Token, call: &dyn Fn(&mut dyn Token) -> Result<R, Fault>) -> Result<R, HsmError> {
+    let outcome = with_recovery(token, call);
+    token.end();
+    outcome
+}
+
+fn with_recovery<R>(token: &mut dyn Token, call: &dyn Fn(&mut dyn Token) -> Result<R, Fault>) -> Result<R, HsmError> {
     match call(token) {
         Ok(result) => Ok(result),
         Err(Fault::Error(error)) => Err(error),
@@ -260,12 +266,11 @@ fn attempt<R>(token: &mut dyn Token, call: &dyn Fn(&mut dyn Token) -> Result<R, 
 mod tests {
     use std::sync::mpsc;
 
-    use crypto::tdes::Block;
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::token::Part;
-    use crate::{ClearKey, KeyInfo, KeyName, KeyRole};
+    use crate::token::{Held, KeyKind, Way};
+    use crate::{ClearKey, KeyInfo, KeyName};
 
     /// A token of which only losing and recovering matter.
     #[derive(Default)]
@@ -279,16 +284,19 @@ mod tests {
     }
 
     impl Token for Fake {
-        fn role(&mut self, _: &KeyName) -> Result<KeyRole, Fault> {
+        fn info(&mut self, _: &KeyName) -> Result<KeyInfo, Fault> {
             none()
         }
-        fn decrypt_block(&mut self, _: &KeyName, _: &Block) -> Result<Zeroizing<Block>, Fault> {
+        fn ecb(&mut self, _: &Held, _: Way, _: &mut [u8]) -> Result<(), Fault> {
             none()
         }
-        fn encrypt_block(&mut self, _: &KeyName, _: Part, _: &Block) -> Result<Zeroizing<Block>, Fault> {
+        fn cbc(&mut self, _: &Held, _: Way, _: &[u8], _: &mut [u8]) -> Result<(), Fault> {
             none()
         }
-        fn chain(&mut self, _: &KeyName, _: &[u8]) -> Result<Block, Fault> {
+        fn cmac(&mut self, _: &Held, _: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+            none()
+        }
+        fn take_out(&mut self, _: &KeyName) -> Result<Zeroizing<Vec<u8>>, Fault> {
             none()
         }
         fn seal(&mut self, _: &KeyName, _: &[u8], _: &[u8]) -> Result<Vec<u8>, Fault> {
@@ -300,7 +308,7 @@ mod tests {
         fn random(&mut self, _: &mut [u8]) -> Result<(), Fault> {
             if self.lost { Err(Fault::Lost("session closed")) } else { Ok(()) }
         }
-        fn generate(&mut self, _: &KeyName, _: KeyRole) -> Result<KeyInfo, Fault> {
+        fn generate(&mut self, _: &KeyName, _: KeyKind) -> Result<KeyInfo, Fault> {
             none()
         }
         fn import(&mut self, _: &KeyName, _: &ClearKey) -> Result<KeyInfo, Fault> {

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crypto::gcm::{GcmKey, NONCE, TAG};
-use crypto::tdes::Block;
-use crypto::{CryptoError, TdesKey, mac};
+use crypto::{TdesKey, mac, modes};
 use zeroize::Zeroizing;
 
 use crate::pool::{Pool, PoolSettings};
-use crate::token::{Fault, Part, Token};
+use crate::token::{Fault, Held as HeldKey, Key, KeyKind, Part, Place, Token, Way, draw};
 use crate::{Capabilities, ClearKey, Hsm, HsmError, KeyInfo, KeyName, KeyRole};
 
 /// Opens an empty software HSM. Its keys are gone when the last clone is dropped.
@@ -27,13 +26,10 @@ struct Software {
 
 struct Held {
     info: KeyInfo,
-    whole: Cipher,
+    clear: ClearKey,
+    whole: Key,
     companion: Option<TdesKey>,
-}
-
-enum Cipher {
-    Tdes(TdesKey),
-    Gcm(GcmKey),
+    gcm: Option<GcmKey>,
 }
 
 impl Software {
@@ -45,41 +41,58 @@ impl Software {
         self.keys.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tdes<R>(&self, name: &KeyName, part: Part, with: impl FnOnce(&TdesKey) -> R) -> Result<R, Fault> {
+    fn key<R>(&self, held: &HeldKey, with: impl FnOnce(&Key) -> Result<R, Fault>) -> Result<R, Fault> {
+        let Place::Named(name, part) = held.place else { return Err(HsmError::Unsupported("derive keys inside").into()) };
         let keys = self.read();
-        let held = keys.get(name).ok_or(HsmError::UnknownKey(*name))?;
-        match (part, &held.whole, &held.companion) {
-            (Part::Whole, Cipher::Tdes(key), _) | (Part::Companion, _, Some(key)) => Ok(with(key)),
-            _ => Err(HsmError::WrongRole { key: *name, role: held.info.role }.into()),
+        let held = keys.get(&name).ok_or(HsmError::UnknownKey(name))?;
+        match (part, &held.companion) {
+            (Part::Whole, _) => with(&held.whole),
+            (Part::Companion, Some(key)) => with(&Key::Tdes(key.clone())),
+            (Part::Companion, None) => Err(HsmError::IncompleteKey(name).into()),
         }
     }
 
     fn gcm<R>(&self, name: &KeyName, with: impl FnOnce(&GcmKey) -> R) -> Result<R, Fault> {
         let keys = self.read();
-        match keys.get(name) {
-            Some(Held { whole: Cipher::Gcm(key), .. }) => Ok(with(key)),
-            Some(held) => Err(HsmError::WrongRole { key: *name, role: held.info.role }.into()),
-            None => Err(HsmError::UnknownKey(*name).into()),
-        }
+        let held = keys.get(name).ok_or(HsmError::UnknownKey(*name))?;
+        let key = held.gcm.as_ref().ok_or(HsmError::WrongRole { key: *name, role: held.info.role })?;
+        Ok(with(key))
     }
 }
 
 impl Token for Software {
-    fn role(&mut self, key: &KeyName) -> Result<KeyRole, Fault> {
-        Ok(self.read().get(key).ok_or(HsmError::UnknownKey(*key))?.info.role)
+    fn info(&mut self, key: &KeyName) -> Result<KeyInfo, Fault> {
+        Ok(self.read().get(key).ok_or(HsmError::UnknownKey(*key))?.info)
     }
 
-    fn decrypt_block(&mut self, key: &KeyName, block: &Block) -> Result<Zeroizing<Block>, Fault> {
-        self.tdes(key, Part::Whole, |key| Zeroizing::new(key.decrypt_block(*block)))
+    fn ecb(&mut self, key: &HeldKey, way: Way, data: &mut [u8]) -> Result<(), Fault> {
+        self.key(key, |key| match (key, way) {
+            (Key::Tdes(key), Way::Encrypt) => Ok(modes::ecb_encrypt(key, data)?),
+            (Key::Tdes(key), Way::Decrypt) => Ok(modes::ecb_decrypt(key, data)?),
+            (Key::Aes(key), Way::Encrypt) => Ok(modes::ecb_encrypt(key, data)?),
+            (Key::Aes(key), Way::Decrypt) => Ok(modes::ecb_decrypt(key, data)?),
+            (Key::Held(_), _) => Err(HsmError::Unsupported("hold keys elsewhere").into()),
+        })
     }
 
-    fn encrypt_block(&mut self, key: &KeyName, part: Part, block: &Block) -> Result<Zeroizing<Block>, Fault> {
-        self.tdes(key, part, |key| Zeroizing::new(key.encrypt_block(*block)))
+    fn cbc(&mut self, key: &HeldKey, way: Way, start: &[u8], data: &mut [u8]) -> Result<(), Fault> {
+        let tdes = || <&[u8; 8]>::try_from(start).map_err(|_| crypto::CryptoError::DataLength);
+        let aes = || <&[u8; 16]>::try_from(start).map_err(|_| crypto::CryptoError::DataLength);
+        self.key(key, |key| match (key, way) {
+            (Key::Tdes(key), Way::Encrypt) => Ok(modes::cbc_encrypt(key, tdes()?, data)?),
+            (Key::Tdes(key), Way::Decrypt) => Ok(modes::cbc_decrypt(key, tdes()?, data)?),
+            (Key::Aes(key), Way::Encrypt) => Ok(modes::cbc_encrypt(key, aes()?, data)?),
+            (Key::Aes(key), Way::Decrypt) => Ok(modes::cbc_decrypt(key, aes()?, data)?),
+            (Key::Held(_), _) => Err(HsmError::Unsupported("hold keys elsewhere").into()),
+        })
     }
 
-    fn chain(&mut self, key: &KeyName, data: &[u8]) -> Result<Block, Fault> {
-        // Whole blocks, so padding 1 adds nothing.
-        self.tdes(key, Part::Companion, |key| mac::cbc_mac(key, data, mac::Padding::Zeros))
+    fn cmac(&mut self, key: &HeldKey, data: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        self.key(key, |key| match key {
+            Key::Tdes(key) => Ok(Zeroizing::new(mac::cmac_tdes(key, data).to_vec())),
+            Key::Aes(key) => Ok(Zeroizing::new(mac::cmac_aes(key, data).to_vec())),
+            Key::Held(_) => Err(HsmError::Unsupported("hold keys elsewhere").into()),
+        })
     }
 
     fn seal(&mut self, key: &KeyName, associated: &[u8], clear: &[u8]) -> Result<Vec<u8>, Fault> {
@@ -104,25 +117,19 @@ impl Token for Software {
         getrandom::fill(room).map_err(|_| Fault::Error(HsmError::Unavailable("no randomness from the system")))
     }
 
-    fn generate(&mut self, name: &KeyName, role: KeyRole) -> Result<KeyInfo, Fault> {
-        let mut raw = Zeroizing::new(vec![0; role.algorithm().key_bytes()]);
-        loop {
-            self.random(&mut raw)?;
-            match ClearKey::with_odd_parity(role, &raw) {
-                Err(HsmError::KeyRefused(CryptoError::WeakKey | CryptoError::RepeatedParts)) => {}
-                drawn => return self.import(name, &drawn?),
-            }
-        }
+    fn generate(&mut self, name: &KeyName, kind: KeyKind) -> Result<KeyInfo, Fault> {
+        let drawn = draw(self, kind)?;
+        self.import(name, &drawn)
     }
 
     fn import(&mut self, name: &KeyName, key: &ClearKey) -> Result<KeyInfo, Fault> {
-        let role = key.role();
-        let info = KeyInfo { name: *name, role, algorithm: role.algorithm(), kcv: key.kcv() };
-        let whole = match <&[u8; 32]>::try_from(key.reveal()) {
-            Ok(raw) => Cipher::Gcm(GcmKey::new(raw)),
-            Err(_) => Cipher::Tdes(TdesKey::unchecked(key.reveal())?),
+        let info = key.info(*name);
+        let gcm = match (info.role, <&[u8; 32]>::try_from(key.reveal())) {
+            (KeyRole::Kek, Ok(raw)) => Some(GcmKey::new(raw)),
+            _ => None,
         };
-        let held = Held { info: info.clone(), whole, companion: key.companion()? };
+        let whole = Key::clear(info.algorithm, key.reveal())?;
+        let held = Held { info, clear: key.clone(), whole, companion: key.companion()?, gcm };
         let mut keys = self.write();
         if keys.contains_key(name) {
             return Err(HsmError::KeyExists(*name).into());
@@ -131,12 +138,21 @@ impl Token for Software {
         Ok(info)
     }
 
+    fn take_out(&mut self, key: &KeyName) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let keys = self.read();
+        let held = keys.get(key).ok_or(HsmError::UnknownKey(*key))?;
+        if !held.info.exportability.may_leave() {
+            return Err(HsmError::NotExportable(*key).into());
+        }
+        Ok(Zeroizing::new(held.clear.reveal().to_vec()))
+    }
+
     fn destroy(&mut self, name: &KeyName) -> Result<(), Fault> {
         self.write().remove(name).map(|_| ()).ok_or(Fault::Error(HsmError::UnknownKey(*name)))
     }
 
     fn list(&mut self) -> Result<Vec<KeyInfo>, Fault> {
-        Ok(self.read().values().map(|held| held.info.clone()).collect())
+        Ok(self.read().values().map(|held| held.info).collect())
     }
 
     fn refresh(&mut self) -> Result<(), Fault> {

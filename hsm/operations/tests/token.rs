@@ -3,19 +3,21 @@
 //! process of its own, started with the environment of its own token directory.
 #![allow(clippy::unwrap_used)] // helpers of tests
 
+mod operations;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crypto::mac::retail_mac;
-use crypto::pin::{self, Pin, format0_encode};
+use crypto::mac::{Padding as Filled, retail_mac};
+use crypto::pin::{self, Format as Laid, Pin, format0_encode};
 use crypto::{TdesKey, dukpt};
 use hsm::pkcs11::softhsm::{TokenDirectory, initialize};
 use hsm::pkcs11::{self, Settings};
 use hsm::{
-    ClearKey, Format, Hsm, HsmError, KeyName, KeyRole, Ksn, MacDirection, MacMethod, MacSource, Padding, PinSource, PinTarget,
+    ClearKey, Format, Hsm, HsmError, KeyName, KeyRole, Ksn, MacDirection, MacMethod, MacSource, PinSource, PinTarget,
     PoolSettings, TokenProblem, WrappedDataKey, software,
 };
 use payments::{Pan, PinBlock};
@@ -114,7 +116,7 @@ async fn suite(hsm: &Hsm) {
         let inside = format0_encode(&Pin::new(digits.as_bytes()).unwrap(), PAN).unwrap();
         let sealed = inside.encrypt(&tdes(TPK));
         let out = hsm.translate_pin(&PinSource::format0(name("tpk-1")), &to_network, &pan(), &block(&sealed)).await.unwrap();
-        let expected = pin::translate(&tdes(TPK), Format::Iso0, &tdes(ZPK), Format::Iso0, PAN, &sealed).unwrap();
+        let expected = pin::translate(&tdes(TPK), Laid::Iso0, &tdes(ZPK), Laid::Iso0, PAN, &sealed).unwrap();
         assert_eq!(out.reveal(), expected);
         assert_eq!(out.reveal(), inside.encrypt(&tdes(ZPK)));
     }
@@ -142,8 +144,8 @@ async fn suite(hsm: &Hsm) {
     // MACs: as the pure function for every length around the block, both paddings.
     for length in (0..=33).chain([64, 1024, 65_536]) {
         let data: Vec<u8> = (0..length).map(|at| u8::try_from(at * 7 % 251).unwrap()).collect();
-        for padding in [Padding::Zeros, Padding::OneThenZeros] {
-            let source = MacSource::Static { key: name("tak-1"), method: MacMethod::Retail(padding) };
+        for padding in [Filled::Zeros, Filled::OneThenZeros] {
+            let source = MacSource::Static { key: name("tak-1"), method: MacMethod::Retail(padding.into()) };
             let made = hsm.generate_mac(source, &data).await.unwrap();
             assert_eq!(made, retail_mac(&tdes(TAK), &data, padding), "{length} bytes");
             assert!(hsm.verify_mac(source, &data, &made).await.unwrap());
@@ -218,7 +220,9 @@ async fn suite(hsm: &Hsm) {
     assert_eq!(hsm.destroy_key(&name("zak-1.2")).await, Err(HsmError::UnknownKey(name("zak-1.2"))));
     // The name is free again, and means the new key.
     hsm.import_key(&name("zak-1.2"), &clear(KeyRole::Zak, TAK)).await.unwrap();
-    assert_eq!(hsm.generate_mac(name("zak-1.2"), b"x").await.unwrap(), retail_mac(&tdes(TAK), b"x", Padding::Zeros));
+    assert_eq!(hsm.generate_mac(name("zak-1.2"), b"x").await.unwrap(), retail_mac(&tdes(TAK), b"x", Filled::Zeros));
+
+    operations::suite(hsm).await;
 
     assert_eq!(hsm.ping().await, Ok(()));
     assert_eq!(hsm.random(24).await.unwrap().len(), 24);
@@ -262,7 +266,7 @@ fn a_lost_session_is_recovered_and_nobody_notices() {
         let module = settings.module.clone();
         let hsm = pkcs11::open(settings).await.unwrap();
         import_all(&hsm).await;
-        let expected = retail_mac(&tdes(TAK), b"data", Padding::Zeros);
+        let expected = retail_mac(&tdes(TAK), b"data", Filled::Zeros);
         assert_eq!(hsm.generate_mac(name("tak-1"), b"data").await.unwrap(), expected);
         for round in 0..5 {
             close_all_sessions(&module);
@@ -288,7 +292,7 @@ fn an_hsm_that_does_not_come_back_is_unavailable_until_it_does() {
             assert!(matches!(refused, HsmError::Unavailable(_)) && refused.may_retry(), "{refused}");
         }
         std::fs::rename(&kept, &pin_file).unwrap();
-        let expected = retail_mac(&tdes(TAK), b"data", Padding::Zeros);
+        let expected = retail_mac(&tdes(TAK), b"data", Filled::Zeros);
         let until = Instant::now() + Duration::from_secs(60);
         while hsm.generate_mac(name("tak-1"), b"data").await != Ok(expected) {
             assert!(Instant::now() < until, "it came back");
@@ -321,7 +325,7 @@ fn a_cut_off_import_is_refused_and_can_be_repeated() {
         assert_eq!(hsm.generate_mac(name("tak-1"), b"x").await, Err(HsmError::IncompleteKey(name("tak-1"))));
         hsm.destroy_key(&name("tak-1")).await.unwrap();
         hsm.import_key(&name("tak-1"), &clear(KeyRole::Tak, TAK)).await.unwrap();
-        assert_eq!(hsm.generate_mac(name("tak-1"), b"x").await.unwrap(), retail_mac(&tdes(TAK), b"x", Padding::Zeros));
+        assert_eq!(hsm.generate_mac(name("tak-1"), b"x").await.unwrap(), retail_mac(&tdes(TAK), b"x", Filled::Zeros));
         hsm.close().await;
     });
 }
@@ -437,6 +441,61 @@ fn a_missing_module_says_what_to_install() {
     let settings = Settings { module: "/nowhere/libpkcs11.so".into(), ..Settings::with_pin_file("/nowhere/pin".into()) };
     let missing = runtime.block_on(pkcs11::open(settings)).unwrap_err();
     assert!(missing.to_string().contains("apt-get install softhsm2"), "{missing}");
+}
+
+/// Eight callers at once, each with a key of its own that it makes, uses and destroys again and again beside a
+/// shared one: no error, no wrong result, and nothing stays behind.
+#[test]
+fn callers_and_keys_that_come_and_go_do_not_disturb_each_other() {
+    const ROUNDS: usize = 6;
+    const USES: usize = 12;
+    with_token("callers_and_keys_that_come_and_go_do_not_disturb_each_other", |_, mut settings| async {
+        settings.pool.workers = 3;
+        // Deriving waits while a key is written to the token's files, and it is not the time that is judged here.
+        settings.pool.deadline_ms = 60_000;
+        settings.pool.admin_deadline_ms = 60_000;
+        let module = settings.module.clone();
+        let hsm = pkcs11::open(settings).await.unwrap();
+        import_all(&hsm).await;
+        let imk = name("imk-shared");
+        hsm.import_key(&imk, &clear(KeyRole::ImkAc, ZPK)).await.unwrap();
+        let tasks: Vec<_> = (0..8u8)
+            .map(|number| {
+                let hsm = hsm.clone();
+                tokio::spawn(async move {
+                    let card = hsm::ChipCard::new(imk, hsm::Scheme::VISA_18, &pan(), *b"00").unwrap();
+                    let of = hsm::ChipTransaction { counter: Some([0, number]), cryptogram: Some([1; 8]), unpredictable: None };
+                    for _ in 0..ROUNDS {
+                        let own = name(&format!("tak-own-{number}"));
+                        let raw: [u8; 16] = std::array::from_fn(|at| u8::try_from(at).unwrap() * 13 + number * 7 + 2);
+                        let key = ClearKey::with_odd_parity(KeyRole::Tak, &raw).unwrap();
+                        hsm.import_key(&own, &key).await.unwrap();
+                        let expected = retail_mac(&TdesKey::unchecked(&raw).unwrap(), b"data", Filled::Zeros);
+                        let shared = retail_mac(&tdes(TAK), &[number], Filled::Zeros);
+                        for _ in 0..USES {
+                            assert_eq!(hsm.generate_mac(own, b"data").await, Ok(expected));
+                            assert_eq!(hsm.generate_mac(name("tak-1"), &[number]).await, Ok(shared));
+                            // Derived in the token and gone again.
+                            assert_eq!(hsm.verify_arqc(&card, &of, b"data").await, Ok(false));
+                        }
+                        hsm.destroy_key(&own).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(hsm.list_keys().await.unwrap().len(), 5);
+        // What was derived is gone: what is left in sessions are copies of the keys in use, at most one for each
+        // object and worker.
+        let library = cryptoki::context::Pkcs11::new(&module).unwrap();
+        let slot = library.get_slots_with_initialized_token().unwrap()[0];
+        let session = library.open_ro_session(slot).unwrap();
+        let copies = session.find_objects(&[cryptoki::object::Attribute::Token(false)]).unwrap();
+        assert!(copies.len() <= 3 * 9, "{} objects in sessions", copies.len());
+        hsm.close().await;
+    });
 }
 
 #[test]

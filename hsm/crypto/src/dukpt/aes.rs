@@ -152,10 +152,80 @@ impl fmt::Debug for WorkingKey {
     }
 }
 
+/// One step of the derivation of clause 6.3.2: the data that a key encrypts to make another. Public, for a
+/// token that derives inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    data: [[u8; 16]; 2],
+    algorithm: Algorithm,
+}
+
+impl Step {
+    /// From a base key to a device's initial key, of the base key's algorithm.
+    pub fn initial(bdk: Algorithm, initial_key_id: [u8; 8]) -> Self {
+        Self::new(INITIAL_KEY, bdk, initial_key_id)
+    }
+
+    /// From an initial key to the key of a transaction, one after the other.
+    pub fn transaction(initial: Algorithm, ksn: &Ksn) -> impl Iterator<Item = Self> {
+        Self::walk(initial, ksn.initial_key_id(), ksn.counter())
+    }
+
+    /// From the key of a transaction to a working key.
+    pub fn working(ksn: &Ksn, purpose: Purpose, algorithm: Algorithm) -> Self {
+        Self::new(purpose.code(), algorithm, context(ksn.initial_key_id(), ksn.counter()))
+    }
+
+    /// What is encrypted, block by block: one for keys of 16 bytes, else two, of which a key of 24 bytes takes
+    /// the first 24.
+    pub fn data(&self) -> &[u8] {
+        let all = self.data.as_flattened();
+        if self.algorithm.len() > 16 { all } else { all.get(..16).unwrap_or(all) }
+    }
+
+    /// What the made key is for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Through the counter's one bits, the highest first.
+    fn walk(algorithm: Algorithm, initial_key_id: [u8; 8], counter: u32) -> impl Iterator<Item = Self> {
+        let bits = (0..32).rev().map(|place| 1u32 << place).filter(move |bit| counter & bit != 0);
+        bits.scan(0, move |counted, bit| {
+            *counted |= bit;
+            Some(Self::new(KEY_DERIVATION, algorithm, context(initial_key_id, *counted)))
+        })
+    }
+
+    /// The derivation data, numbered for each 16 bytes.
+    fn new(usage: u16, algorithm: Algorithm, context: [u8; 8]) -> Self {
+        let [usage_high, usage_low] = usage.to_be_bytes();
+        let [kind_high, kind_low] = algorithm.code().to_be_bytes();
+        let [bits_high, bits_low] = u16::try_from(algorithm.len() * 8).unwrap_or(u16::MAX).to_be_bytes();
+        let [a, b, c, d, e, f, g, h] = context;
+        let data = [1, 2]
+            .map(|number| [1, number, usage_high, usage_low, kind_high, kind_low, bits_high, bits_low, a, b, c, d, e, f, g, h]);
+        Self { data, algorithm }
+    }
+
+    fn made_by(&self, key: &AesKey) -> Result<WorkingKey, CryptoError> {
+        let mut derived = Zeroizing::new([0; 32]);
+        let blocks = self.data.iter().flat_map(|block| key.encrypt_block(*block));
+        derived.iter_mut().zip(blocks).for_each(|(room, byte)| *room = byte);
+        WorkingKey::new(self.algorithm, derived.get(..self.algorithm.len()).unwrap_or_default())
+    }
+
+    fn aes_made_by(&self, key: &AesKey) -> Result<AesKey, CryptoError> {
+        match self.made_by(key)? {
+            WorkingKey::Aes(key) => Ok(key),
+            WorkingKey::Tdes(_) => Err(CryptoError::KeyLength),
+        }
+    }
+}
+
 /// The initial key of a device, of the base key's length.
 pub fn initial_key(bdk: &AesKey, initial_key_id: [u8; 8]) -> Result<AesKey, CryptoError> {
-    let algorithm = Algorithm::of(bdk);
-    AesKey::from_bytes(&derive(bdk, INITIAL_KEY, algorithm, initial_key_id))
+    Step::initial(Algorithm::of(bdk), initial_key_id).aes_made_by(bdk)
 }
 
 /// The key of the transaction that `ksn` counts, from which its working keys are derived.
@@ -165,28 +235,19 @@ pub fn transaction_key(initial: &AesKey, ksn: &Ksn) -> Result<AesKey, CryptoErro
 
 /// The working key for one use of the transaction.
 pub fn working_key(transaction: &AesKey, ksn: &Ksn, purpose: Purpose, algorithm: Algorithm) -> Result<WorkingKey, CryptoError> {
-    let context = context(ksn.initial_key_id(), ksn.counter());
-    WorkingKey::new(algorithm, &derive(transaction, purpose.code(), algorithm, context))
+    Step::working(ksn, purpose, algorithm).made_by(transaction)
 }
 
 /// The key that protects a new initial key on its way into the device (clause 6.7): a key encryption key of
 /// the counter FFFFFFFF, which counts no transaction.
 pub fn update_key(initial: &AesKey, initial_key_id: [u8; 8], algorithm: Algorithm) -> Result<WorkingKey, CryptoError> {
     let last = walk(initial, initial_key_id, u32::MAX)?;
-    let context = context(initial_key_id, u32::MAX);
-    WorkingKey::new(algorithm, &derive(&last, Purpose::KeyEncryption.code(), algorithm, context))
+    Step::new(Purpose::KeyEncryption.code(), algorithm, context(initial_key_id, u32::MAX)).made_by(&last)
 }
 
 /// From the initial key through the counter's one bits, the highest first.
 fn walk(initial: &AesKey, initial_key_id: [u8; 8], counter: u32) -> Result<AesKey, CryptoError> {
-    let algorithm = Algorithm::of(initial);
-    let mut key = initial.clone();
-    let mut counted = 0;
-    for bit in (0..32).rev().map(|place| 1u32 << place).filter(|bit| counter & bit != 0) {
-        counted |= bit;
-        key = AesKey::from_bytes(&derive(&key, KEY_DERIVATION, algorithm, context(initial_key_id, counted)))?;
-    }
-    Ok(key)
+    Step::walk(Algorithm::of(initial), initial_key_id, counter).try_fold(initial.clone(), |key, step| step.aes_made_by(&key))
 }
 
 /// The device's half of the initial key id, and the counter.
@@ -194,22 +255,6 @@ fn context(initial_key_id: [u8; 8], counter: u32) -> [u8; 8] {
     let [_, _, _, _, a, b, c, d] = initial_key_id;
     let [e, f, g, h] = counter.to_be_bytes();
     [a, b, c, d, e, f, g, h]
-}
-
-/// The derivation function of clause 6.3.2: derivation data, numbered for each 16 bytes, encrypted.
-fn derive(key: &AesKey, usage: u16, algorithm: Algorithm, context: [u8; 8]) -> Zeroizing<Vec<u8>> {
-    let bits = u16::try_from(algorithm.len() * 8).unwrap_or(u16::MAX);
-    let mut derived = Zeroizing::new(Vec::with_capacity(32));
-    for number in [1, 2] {
-        let [usage_high, usage_low] = usage.to_be_bytes();
-        let [kind_high, kind_low] = algorithm.code().to_be_bytes();
-        let [bits_high, bits_low] = bits.to_be_bytes();
-        let [a, b, c, d, e, f, g, h] = context;
-        let data = [1, number, usage_high, usage_low, kind_high, kind_low, bits_high, bits_low, a, b, c, d, e, f, g, h];
-        derived.extend_from_slice(&key.encrypt_block(data));
-    }
-    derived.truncate(algorithm.len());
-    derived
 }
 
 #[cfg(test)]
@@ -254,7 +299,7 @@ mod tests {
         let mut held = std::collections::HashMap::from([(0u32, initial_key(&bdk, id).unwrap())]);
         for counter in 1u32..600 {
             let parent = &held[&(counter & (counter - 1))];
-            let made = AesKey::from_bytes(&derive(parent, KEY_DERIVATION, Algorithm::Aes256, context(id, counter))).unwrap();
+            let made = Step::new(KEY_DERIVATION, Algorithm::Aes256, context(id, counter)).aes_made_by(parent).unwrap();
             let mut raw = id.to_vec();
             raw.extend(counter.to_be_bytes());
             let ksn = Ksn::new(&raw).unwrap();

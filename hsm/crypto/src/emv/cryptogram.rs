@@ -23,19 +23,28 @@ pub fn verify(session: &TdesKey, data: &[u8], padding: Padding, received: &Block
 /// The issuer's answer by method 1 (Book 2 section 8.2.1): the cryptogram exclusive-or the response code,
 /// under TDES. 8 bytes.
 pub fn response_1(session: &TdesKey, cryptogram: &Block, code: [u8; 2]) -> Block {
+    session.encrypt_block(response_1_block(cryptogram, code))
+}
+
+/// The block of [`response_1`] before it is encrypted.
+pub fn response_1_block(cryptogram: &Block, code: [u8; 2]) -> Block {
     let [a, b] = code;
-    session.encrypt_block(exclusive_or([a, b, 0, 0, 0, 0, 0, 0], cryptogram))
+    exclusive_or([a, b, 0, 0, 0, 0, 0, 0], cryptogram)
 }
 
 /// The answer by method 2 (Book 2 section 8.2.2): a MAC over cryptogram, card status update and up to 8
 /// bytes of proprietary data. 4 bytes.
 pub fn response_2(session: &TdesKey, cryptogram: &Block, status: [u8; 4], proprietary: &[u8]) -> Result<[u8; 4], CryptoError> {
+    let [a, b, c, d, ..] = retail_mac(session, &response_2_data(cryptogram, status, proprietary)?, Padding::OneThenZeros);
+    Ok([a, b, c, d])
+}
+
+/// What the MAC of [`response_2`] covers.
+pub fn response_2_data(cryptogram: &Block, status: [u8; 4], proprietary: &[u8]) -> Result<Vec<u8>, CryptoError> {
     if proprietary.len() > 8 {
         return Err(CryptoError::EmvData);
     }
-    let data = [cryptogram, &status[..], proprietary].concat();
-    let [a, b, c, d, ..] = retail_mac(session, &data, Padding::OneThenZeros);
-    Ok([a, b, c, d])
+    Ok([cryptogram, &status[..], proprietary].concat())
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub enum CryptogramKey {
 
 /// Which key scripts are made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum ScriptKey {
+pub enum ScriptKey {
     /// Visa's, of the transaction counter.
     VisaCounter,
     /// The common session key of the cryptogram.
@@ -147,6 +147,45 @@ impl Scheme {
         ..MASTERCARD_16
     };
 
+    /// How a card's keys are derived from the issuer's.
+    pub fn derivation(&self) -> Derivation {
+        self.derivation
+    }
+
+    /// Which key makes cryptograms.
+    pub fn request_key(&self) -> CryptogramKey {
+        self.request_key
+    }
+
+    /// How the data of a cryptogram is padded.
+    pub fn padding(&self) -> Padding {
+        self.padding
+    }
+
+    /// Which key makes answers.
+    pub fn answer_key(&self) -> CryptogramKey {
+        self.answer_key
+    }
+
+    /// Whether answers are by method 1, with a response code; else by method 2, with a status update.
+    pub fn answers_with_code(&self) -> bool {
+        self.answers_with_code
+    }
+
+    /// Which key makes the MACs of scripts.
+    pub fn script_key(&self) -> ScriptKey {
+        self.script_key
+    }
+
+    /// What the MAC of a script covers between header and data: counter and cryptogram, or nothing.
+    pub fn between(&self, of: &Transaction) -> Result<Vec<u8>, CryptoError> {
+        match (self.binds_script, of.counter, of.cryptogram) {
+            (true, Some(counter), Some(cryptogram)) => Ok([&counter[..], &cryptogram].concat()),
+            (true, ..) => Err(CryptoError::EmvData),
+            (false, ..) => Ok(Vec::new()),
+        }
+    }
+
     /// What of the issuer's application data follows [`super::cryptogram::DATA`].
     pub fn issuer_data(&self) -> IssuerData {
         self.issuer_data
@@ -189,12 +228,7 @@ impl Scheme {
         header: &[u8],
         data: &[u8],
     ) -> Result<Block, CryptoError> {
-        let between = match (self.binds_script, of.counter, of.cryptogram) {
-            (true, Some(counter), Some(cryptogram)) => [&counter[..], &cryptogram].concat(),
-            (true, ..) => return Err(CryptoError::EmvData),
-            (false, ..) => Vec::new(),
-        };
-        Ok(command_mac(&self.script_session(integrity, card, of)?, header, &between, data))
+        Ok(command_mac(&self.script_session(integrity, card, of)?, header, &self.between(of)?, data))
     }
 
     /// The command that changes a PIN (PIN CHANGE/UNBLOCK, Book 3 section 6.5.10): header, encrypted PIN
@@ -238,14 +272,21 @@ impl Scheme {
 
 /// The key of a transaction's cryptogram, from the card's master key.
 pub fn cryptogram_session(master: &TdesKey, which: CryptogramKey, of: &Transaction) -> Result<TdesKey, CryptoError> {
-    let counter = || of.counter.ok_or(CryptoError::EmvData);
-    match which {
-        CryptogramKey::Master => Ok(master.clone()),
-        CryptogramKey::Counter => session::common(master, session::by_counter(counter()?)),
-        CryptogramKey::CounterAndUnpredictable => {
-            let unpredictable = of.unpredictable.ok_or(CryptoError::EmvData)?;
-            session::common(master, session::by_counter_and_unpredictable(counter()?, unpredictable))
-        }
+    which.diversification(of)?.map_or_else(|| Ok(master.clone()), |value| session::common(master, value))
+}
+
+impl CryptogramKey {
+    /// What the session key is diversified with; `None` where it is the master key.
+    pub fn diversification(self, of: &Transaction) -> Result<Option<Block>, CryptoError> {
+        let counter = || of.counter.ok_or(CryptoError::EmvData);
+        Ok(match self {
+            Self::Master => None,
+            Self::Counter => Some(session::by_counter(counter()?)),
+            Self::CounterAndUnpredictable => {
+                let unpredictable = of.unpredictable.ok_or(CryptoError::EmvData)?;
+                Some(session::by_counter_and_unpredictable(counter()?, unpredictable))
+            }
+        })
     }
 }
 

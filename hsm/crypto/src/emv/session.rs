@@ -8,9 +8,15 @@ use crate::{CryptoError, TdesKey};
 /// byte F0, then with 0F; odd parity.
 pub fn common(master: &TdesKey, diversification: Block) -> Result<TdesKey, CryptoError> {
     require_double(master)?;
+    let [left, right] = common_blocks(diversification);
+    Ok(TdesKey::of_halves(&master.encrypt_block(left), &master.encrypt_block(right)).with_odd_parity())
+}
+
+/// The two blocks of which a card's key makes the halves of a session's ([`common`]), for a token that
+/// derives inside.
+pub fn common_blocks(diversification: Block) -> [Block; 2] {
     let [a, b, _, d, e, f, g, h] = diversification;
-    let half = |mark| master.encrypt_block([a, b, mark, d, e, f, g, h]);
-    Ok(TdesKey::of_halves(&half(0xF0), &half(0x0F)).with_odd_parity())
+    [0xF0, 0x0F].map(|mark| [a, b, mark, d, e, f, g, h])
 }
 
 /// The diversification value of application cryptograms by EMV: the transaction counter alone.

@@ -41,54 +41,133 @@ impl ProtectionKey {
         }
     }
 
-    pub(super) fn require(&self, version: Version) -> Result<(), CryptoError> {
+    /// The two keys that a version makes of it.
+    pub(super) fn keys(&self, version: Version) -> Result<BlockKeys, CryptoError> {
         match (self, version) {
-            (Self::Tdes(_), Version::A | Version::B | Version::C) | (Self::Aes(_), Version::D | Version::E) => Ok(()),
+            (Self::Tdes(key), Version::A | Version::C) => {
+                let (encryption, authentication) = (variant(key, 0x45)?, variant(key, 0x4D)?);
+                Ok(BlockKeys { version, keys: Keys::Tdes { encryption, authentication } })
+            }
+            (Self::Tdes(key), Version::B) => {
+                BlockKeys::derive(version, key.len(), |data| Ok(Zeroizing::new(mac::cmac_tdes(key, data).to_vec())))
+            }
+            (Self::Aes(key), Version::D | Version::E) => {
+                BlockKeys::derive(version, key.len(), |data| Ok(Zeroizing::new(mac::cmac_aes(key, data).to_vec())))
+            }
             _ => Err(CryptoError::KeyLength),
         }
     }
+}
+
+/// The two keys of a version's blocks: for whoever has the protection key in a token that makes CMACs with
+/// it and does not give it out.
+#[derive(Clone)]
+pub struct BlockKeys {
+    version: Version,
+    keys: Keys,
+}
+
+#[derive(Clone)]
+enum Keys {
+    Tdes { encryption: TdesKey, authentication: TdesKey },
+    Aes { encryption: AesKey, authentication: AesKey },
+}
+
+impl fmt::Debug for BlockKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BlockKeys([redacted])")
+    }
+}
+
+impl BlockKeys {
+    /// Of a protection key of `len` bytes, of which `cmac` makes CMACs: TDES for version B, AES for D and E.
+    /// Versions A and C change the protection key itself, so that this cannot make theirs
+    /// ([`CryptoError::BlockVersion`]).
+    pub fn derive<E: From<CryptoError>>(
+        version: Version,
+        len: usize,
+        mut cmac: impl FnMut(&[u8; 8]) -> Result<Zeroizing<Vec<u8>>, E>,
+    ) -> Result<Self, E> {
+        let (algorithm, encrypts) = match (version, len) {
+            (Version::A | Version::C, _) => return Err(CryptoError::BlockVersion.into()),
+            (Version::B, 16) => (0, Use::Encryption),
+            (Version::B, 24) => (1, Use::Encryption),
+            (Version::D, 16) => (2, Use::Encryption),
+            (Version::D, 24) => (3, Use::Encryption),
+            (Version::D, 32) => (4, Use::Encryption),
+            (Version::E, 16) => (2, Use::StreamEncryption),
+            (Version::E, 24) => (3, Use::StreamEncryption),
+            (Version::E, 32) => (4, Use::StreamEncryption),
+            _ => return Err(CryptoError::KeyLength.into()),
+        };
+        let mut make = |purpose| {
+            let mut raw = Zeroizing::new(Vec::with_capacity(48));
+            for number in [1, 2, 3] {
+                if raw.len() < len {
+                    raw.extend_from_slice(&cmac(&derivation(number, purpose, algorithm, len))?);
+                }
+            }
+            raw.truncate(len);
+            Ok::<_, E>(raw)
+        };
+        let (encryption, authentication) = (make(encrypts)?, make(Use::Authentication)?);
+        let keys = match version {
+            Version::D | Version::E => {
+                Keys::Aes { encryption: AesKey::from_bytes(&encryption)?, authentication: AesKey::from_bytes(&authentication)? }
+            }
+            Version::A | Version::B | Version::C => {
+                Keys::Tdes { encryption: TdesKey::unchecked(&encryption)?, authentication: TdesKey::unchecked(&authentication)? }
+            }
+        };
+        Ok(Self { version, keys })
+    }
+
+    /// Refuses blocks of another version than the keys were made for.
+    pub(super) fn require(&self, version: Version) -> Result<(), CryptoError> {
+        if self.version == version { Ok(()) } else { Err(CryptoError::KeyLength) }
+    }
 
     /// Decrypts in place and checks the MAC, in the order of the version.
-    pub(super) fn open(&self, version: Version, header: &[u8], data: &mut [u8], received: &[u8]) -> Result<(), CryptoError> {
-        let right = match (self, version) {
-            (Self::Tdes(key), Version::A | Version::C) => {
-                let right = variant_mac(key, header, data)?;
-                cbc_decrypt(&variant(key, 0x45)?, start(header)?, data)?;
+    pub(super) fn open(&self, header: &[u8], data: &mut [u8], received: &[u8]) -> Result<(), CryptoError> {
+        let right = match (&self.keys, self.version) {
+            (Keys::Tdes { encryption, authentication }, Version::B) => {
+                cbc_decrypt(encryption, start(received)?, data)?;
+                mac::cmac_tdes(authentication, &joined(header, data)).to_vec()
+            }
+            (Keys::Tdes { encryption, authentication }, _) => {
+                let right = variant_mac(authentication, header, data)?;
+                cbc_decrypt(encryption, start(header)?, data)?;
                 right
             }
-            (Self::Tdes(key), _) => {
-                cbc_decrypt(&derived_tdes(key, Use::Encryption)?, start(received)?, data)?;
-                mac::cmac_tdes(&derived_tdes(key, Use::Authentication)?, &joined(header, data)).to_vec()
-            }
-            (Self::Aes(key), _) => {
+            (Keys::Aes { encryption, authentication }, version) => {
                 let from = received.try_into().map_err(|_| CryptoError::BlockLength)?;
                 match version {
-                    Version::E => ctr(&derived_aes(key, Use::StreamEncryption)?, from, data),
-                    _ => cbc_decrypt(&derived_aes(key, Use::Encryption)?, from, data)?,
+                    Version::E => ctr(encryption, from, data),
+                    _ => cbc_decrypt(encryption, from, data)?,
                 }
-                mac::cmac_aes(&derived_aes(key, Use::Authentication)?, &joined(header, data)).to_vec()
+                mac::cmac_aes(authentication, &joined(header, data)).to_vec()
             }
         };
         if crate::same(&right, received) { Ok(()) } else { Err(CryptoError::BlockMac) }
     }
 
     /// Encrypts in place and gives the MAC.
-    pub(super) fn close(&self, version: Version, header: &[u8], data: &mut [u8]) -> Result<Vec<u8>, CryptoError> {
-        match (self, version) {
-            (Self::Tdes(key), Version::A | Version::C) => {
-                cbc_encrypt(&variant(key, 0x45)?, start(header)?, data)?;
-                variant_mac(key, header, data)
-            }
-            (Self::Tdes(key), _) => {
-                let mac = mac::cmac_tdes(&derived_tdes(key, Use::Authentication)?, &joined(header, data));
-                cbc_encrypt(&derived_tdes(key, Use::Encryption)?, &mac, data)?;
+    pub(super) fn close(&self, header: &[u8], data: &mut [u8]) -> Result<Vec<u8>, CryptoError> {
+        match (&self.keys, self.version) {
+            (Keys::Tdes { encryption, authentication }, Version::B) => {
+                let mac = mac::cmac_tdes(authentication, &joined(header, data));
+                cbc_encrypt(encryption, &mac, data)?;
                 Ok(mac.to_vec())
             }
-            (Self::Aes(key), _) => {
-                let mac = mac::cmac_aes(&derived_aes(key, Use::Authentication)?, &joined(header, data));
+            (Keys::Tdes { encryption, authentication }, _) => {
+                cbc_encrypt(encryption, start(header)?, data)?;
+                variant_mac(authentication, header, data)
+            }
+            (Keys::Aes { encryption, authentication }, version) => {
+                let mac = mac::cmac_aes(authentication, &joined(header, data));
                 match version {
-                    Version::E => ctr(&derived_aes(key, Use::StreamEncryption)?, &mac, data),
-                    _ => cbc_encrypt(&derived_aes(key, Use::Encryption)?, &mac, data)?,
+                    Version::E => ctr(encryption, &mac, data),
+                    _ => cbc_encrypt(encryption, &mac, data)?,
                 }
                 Ok(mac.to_vec())
             }
@@ -113,38 +192,13 @@ fn variant(key: &TdesKey, mask: u8) -> Result<TdesKey, CryptoError> {
 }
 
 /// Versions A and C: MAC algorithm 1 over header and encrypted key, 4 bytes.
-fn variant_mac(key: &TdesKey, header: &[u8], sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    let whole = mac::cbc_mac(&variant(key, 0x4D)?, &joined(header, sealed), mac::Padding::Zeros);
+fn variant_mac(authentication: &TdesKey, header: &[u8], sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let whole = mac::cbc_mac(authentication, &joined(header, sealed), mac::Padding::Zeros);
     Ok(whole.first_chunk::<4>().ok_or(CryptoError::BlockLength)?.to_vec())
 }
 
-/// Version B: CMAC of the numbered derivation data, 8 bytes each (TR-31:2018 5.3.2.1).
-fn derived_tdes(key: &TdesKey, purpose: Use) -> Result<TdesKey, CryptoError> {
-    let algorithm = if key.len() == 16 { 0 } else { 1 };
-    let mut raw = Zeroizing::new(Vec::with_capacity(24));
-    for number in [1, 2, 3] {
-        raw.extend_from_slice(&mac::cmac_tdes(key, &derivation(number, purpose, algorithm, key.len())));
-    }
-    raw.truncate(key.len());
-    TdesKey::unchecked(&raw)
-}
-
-/// Versions D and E: the same with AES, 16 bytes each.
-fn derived_aes(key: &AesKey, purpose: Use) -> Result<AesKey, CryptoError> {
-    let algorithm = match key.len() {
-        16 => 2,
-        24 => 3,
-        _ => 4,
-    };
-    let mut raw = Zeroizing::new(Vec::with_capacity(32));
-    for number in [1, 2] {
-        raw.extend_from_slice(&mac::cmac_aes(key, &derivation(number, purpose, algorithm, key.len())));
-    }
-    raw.truncate(key.len());
-    AesKey::from_bytes(&raw)
-}
-
-/// Number, use, separator, algorithm, length in bits.
+/// What versions B, D and E make CMACs of (TR-31:2018 5.3.2): number, use, separator, algorithm, length in
+/// bits.
 fn derivation(number: u8, purpose: Use, algorithm: u8, len: usize) -> [u8; 8] {
     let [high, low] = u16::try_from(len * 8).unwrap_or(u16::MAX).to_be_bytes();
     let purpose = match purpose {

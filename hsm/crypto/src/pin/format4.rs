@@ -7,13 +7,14 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Pin, read};
+use crate::aes::Block;
 use crate::decimal::packed;
 use crate::modes::exclusive_or;
 use crate::{AesKey, CryptoError};
 
 /// A clear PIN field: as secret as the PIN in it.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct PinField([u8; 16]);
+pub struct PinField(Block);
 
 impl PinField {
     /// Control nibble 4, length, digits, A up to the eighth byte, then eight random bytes.
@@ -24,6 +25,16 @@ impl PinField {
         let mut field = Self([0; 16]);
         field.0.iter_mut().zip(fixed.into_iter().chain(random)).for_each(|(room, byte)| *room = byte);
         field
+    }
+
+    /// From what came out of the second decipherment; whether it is a PIN field, [`PinField::pin`] says.
+    pub fn of_clear(raw: Block) -> Self {
+        Self(raw)
+    }
+
+    /// The clear bytes.
+    pub fn reveal(&self) -> &Block {
+        &self.0
     }
 
     /// The PIN; whatever is wrong with the field is one error.
@@ -47,6 +58,11 @@ fn pan_field(pan: &[u8]) -> Result<[u8; 16], CryptoError> {
     let beyond = u8::try_from(pan.len().saturating_sub(12)).map_err(|_| CryptoError::Pan)?;
     let zeros = std::iter::repeat_n(b'0', 12usize.saturating_sub(pan.len()));
     Ok(packed([beyond].into_iter().chain(zeros).chain(pan.iter().copied())))
+}
+
+/// Exclusive-ors the PAN's field into what lies between the two encipherments, or out of it.
+pub fn bind(between: Block, pan: &[u8]) -> Result<Block, CryptoError> {
+    Ok(exclusive_or(between, &pan_field(pan)?))
 }
 
 /// Enciphers a PIN for a PAN. The same random bytes must not be used again.

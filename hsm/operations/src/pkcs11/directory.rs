@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cryptoki::error::Error;
-use cryptoki::object::{Attribute, AttributeType, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 
-use crate::{Kcv, KeyInfo, KeyName, KeyRole};
+use super::template;
+use crate::{Algorithm, Kcv, KeyInfo, KeyName, KeyRole};
 
 /// End of the label of a companion object.
 const COMPANION: &str = ".companion";
@@ -23,7 +24,7 @@ pub(super) struct Entry {
 impl Entry {
     /// Whether the role's companion is there.
     pub(super) fn complete(&self) -> bool {
-        self.companion.is_some() || !needs_companion(self.info.role)
+        self.companion.is_some() || !needs_companion(self.info.role, self.info.algorithm)
     }
 }
 
@@ -34,8 +35,9 @@ pub(super) struct Directory {
     pub keys: Arc<BTreeMap<KeyName, Entry>>,
 }
 
-pub(super) fn needs_companion(role: KeyRole) -> bool {
-    matches!(role, KeyRole::Tak | KeyRole::Zak | KeyRole::Bdk)
+/// As [`crate::ClearKey::companion`] makes them.
+pub(super) fn needs_companion(role: KeyRole, algorithm: Algorithm) -> bool {
+    matches!(role, KeyRole::Tak | KeyRole::Zak | KeyRole::Cvk | KeyRole::Bdk) && algorithm.is_tdes()
 }
 
 /// Label of a key's object.
@@ -61,20 +63,18 @@ pub(super) fn read(session: &Session) -> Result<BTreeMap<KeyName, Entry>, Error>
     let mut companions = BTreeMap::new();
     let mut twice = BTreeSet::new();
     for handle in session.find_objects(&[Attribute::Class(ObjectClass::SECRET_KEY), Attribute::Token(true)])? {
-        let mut label = Vec::new();
-        let mut kcv = None;
-        for attribute in session.get_attributes(handle, &[AttributeType::Label, AttributeType::CheckValue])? {
-            match attribute {
-                Attribute::Label(raw) => label = raw,
-                Attribute::CheckValue(raw) => kcv = raw.first_chunk::<3>().copied(),
-                _ => {}
-            }
-        }
+        let Seen { label, kcv, id, kind, bytes } = look(session, handle)?;
         let Ok(label) = String::from_utf8(label) else { continue };
         if let Some(of) = label.strip_suffix(COMPANION).and_then(parse) {
             companions.insert(of, handle);
         } else if let Some((name, role)) = parse(&label) {
-            let info = KeyInfo { name, role, algorithm: role.algorithm(), kcv: Kcv(kcv.unwrap_or_default()) };
+            let algorithm = kind.and_then(|kind| template::algorithm(kind, bytes)).filter(|algorithm| role.admits(*algorithm));
+            let Some(algorithm) = algorithm else {
+                tracing::error!(target: "hsm", key = %name, "a key in the token has an algorithm that its role does not have");
+                continue;
+            };
+            let (mode, exportability) = template::of_id(&id);
+            let info = KeyInfo { name, role, algorithm, mode, exportability, kcv: Kcv(kcv.unwrap_or_default()) };
             if found.insert(name, Entry { info, whole: handle, companion: None }).is_some() {
                 tracing::error!(target: "hsm", key = %name, "two keys of one name in the token: neither is used");
                 twice.insert(name);
@@ -88,6 +88,39 @@ pub(super) fn read(session: &Session) -> Result<BTreeMap<KeyName, Entry>, Error>
         }
     }
     Ok(found)
+}
+
+/// What an object tells of itself.
+#[derive(Default)]
+struct Seen {
+    label: Vec<u8>,
+    kcv: Option<[u8; 3]>,
+    id: Vec<u8>,
+    kind: Option<KeyType>,
+    bytes: Option<usize>,
+}
+
+fn look(session: &Session, handle: ObjectHandle) -> Result<Seen, Error> {
+    let wanted = [
+        AttributeType::Label,
+        AttributeType::CheckValue,
+        AttributeType::Id,
+        AttributeType::KeyType,
+        // Last: a token may not have it for keys whose type says their length.
+        AttributeType::ValueLen,
+    ];
+    let mut seen = Seen::default();
+    for attribute in session.get_attributes(handle, &wanted)? {
+        match attribute {
+            Attribute::Label(raw) => seen.label = raw,
+            Attribute::CheckValue(raw) => seen.kcv = raw.first_chunk::<3>().copied(),
+            Attribute::Id(raw) => seen.id = raw,
+            Attribute::KeyType(kind) => seen.kind = Some(kind),
+            Attribute::ValueLen(bytes) => seen.bytes = usize::try_from(u64::from(bytes)).ok(),
+            _ => {}
+        }
+    }
+    Ok(seen)
 }
 
 #[cfg(test)]

@@ -1,22 +1,26 @@
 //! The one library of this process, and finding a token in it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::slot::Slot;
 
+use super::raw::Raw;
 use crate::TokenProblem;
 
-static LOADED: Mutex<Option<(PathBuf, Pkcs11)>> = Mutex::new(None);
+/// The library as `cryptoki` has it, and its functions.
+pub(super) type Library = (Pkcs11, Arc<Raw>);
 
-fn loaded() -> MutexGuard<'static, Option<(PathBuf, Pkcs11)>> {
+static LOADED: Mutex<Option<(PathBuf, Library)>> = Mutex::new(None);
+
+fn loaded() -> MutexGuard<'static, Option<(PathBuf, Library)>> {
     LOADED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The library, loaded and initialised by the first caller.
-pub(super) fn load(module: &Path) -> Result<Pkcs11, TokenProblem> {
+pub(super) fn load(module: &Path) -> Result<Library, TokenProblem> {
     let mut loaded = loaded();
     match &*loaded {
         Some((path, library)) if path == module => return Ok(library.clone()),
@@ -29,6 +33,8 @@ pub(super) fn load(module: &Path) -> Result<Pkcs11, TokenProblem> {
         Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
         Err(error) => return Err(TokenProblem::Initialise(error.to_string())),
     }
+    let raw = Raw::load(module).ok_or_else(|| TokenProblem::Module(module.to_owned()))?;
+    let library = (library, Arc::new(raw));
     *loaded = Some((module.to_owned(), library.clone()));
     Ok(library)
 }
@@ -36,7 +42,7 @@ pub(super) fn load(module: &Path) -> Result<Pkcs11, TokenProblem> {
 /// Gives the library up, after every [`crate::Hsm`] was closed: SoftHSM may crash at exit when its
 /// cryptographic library is gone first. Blocks for as long as the library does.
 pub fn finalize() {
-    if let Some((_, library)) = loaded().take() {
+    if let Some((_, (library, _))) = loaded().take() {
         // At the end of the process there is nobody to tell.
         let _ = library.finalize();
     }

@@ -13,6 +13,8 @@
 mod directory;
 mod faults;
 mod library;
+mod manage;
+mod raw;
 pub mod softhsm;
 mod template;
 mod token;

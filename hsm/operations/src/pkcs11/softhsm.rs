@@ -92,7 +92,7 @@ impl TokenDirectory {
 /// the asynchronous runtime.
 pub fn initialize(settings: &Settings, so_pin_file: &Path) -> Result<(), HsmError> {
     let label = &settings.token;
-    let library = library::load(&settings.module)?;
+    let (library, _) = library::load(&settings.module)?;
     let refused = |error: cryptoki::error::Error| HsmError::Refused(error.to_string());
     if library::slot_of(&library, label).map_err(refused)?.is_some() {
         return Err(TokenProblem::TokenExists(label.clone()).into());

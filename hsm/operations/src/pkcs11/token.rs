@@ -5,25 +5,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crypto::CryptoError;
 use crypto::gcm::{NONCE, TAG};
-use crypto::tdes::Block;
 use cryptoki::context::{Function, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::mechanism::aead::GcmParams;
-use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
+use cryptoki::object::{Attribute, ObjectHandle};
 use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::Ulong;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::directory::{self, Directory, Entry};
 use super::faults::{fault, refused};
-use super::template::{algorithm, template};
+use super::raw::Raw;
 use super::{Settings, library, softhsm};
-use crate::token::{Fault, Part, Token};
-use crate::{Algorithm, ClearKey, HsmError, KeyInfo, KeyName, KeyRole, TokenProblem};
+use crate::token::{Fault, Held, Key, KeyKind, Part, Place, Token, Way};
+use crate::{Algorithm, ClearKey, HsmError, KeyInfo, KeyName, TokenProblem};
 
 /// After a recovery that failed, operations are refused for this long without asking the token again:
 /// each try may cost a login.
@@ -38,7 +36,7 @@ pub(super) struct Shared {
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// Kept open, and logged in, for as long as the HSM is open: the login holds for every session.
     anchor: Option<Session>,
     directory: Directory,
@@ -58,7 +56,7 @@ impl Shared {
     }
 
     /// Also serialises whatever makes, finds or removes objects: SoftHSM before 2.7 races there.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -66,17 +64,20 @@ impl Shared {
 /// One worker's access.
 pub(super) struct Pkcs11Token {
     // Dropped, and so closed, before the anchor in `shared`.
-    session: Session,
+    pub(super) session: Session,
     library: Pkcs11,
-    shared: Arc<Shared>,
+    raw: Arc<Raw>,
+    pub(super) shared: Arc<Shared>,
     directory: Directory,
+    /// Derived for the call that runs.
+    derived: Vec<ObjectHandle>,
     /// The objects in use by this worker, session copies where they could be made.
     hot: BTreeMap<KeyName, Hot>,
 }
 
 #[derive(Clone, Copy)]
 struct Hot {
-    role: KeyRole,
+    info: KeyInfo,
     whole: ObjectHandle,
     companion: Option<ObjectHandle>,
     /// Whether the objects are copies, to be destroyed when the key changes.
@@ -85,14 +86,14 @@ struct Hot {
 
 impl Pkcs11Token {
     pub(super) fn open(shared: Arc<Shared>) -> Result<Self, HsmError> {
-        let library = library::load(&shared.settings.module)?;
+        let (library, raw) = library::load(&shared.settings.module)?;
         let (session, directory) = {
             let mut state = shared.lock();
             let slot = establish(&library, &shared, &mut state)?;
             let session = library.open_rw_session(slot).map_err(refused)?;
             (session, state.directory.clone())
         };
-        Ok(Self { session, library, shared, directory, hot: BTreeMap::new() })
+        Ok(Self { session, library, raw, shared, directory, derived: Vec::new(), hot: BTreeMap::new() })
     }
 
     /// The objects of a key. Taking up a key for the first time may copy it.
@@ -107,7 +108,7 @@ impl Pkcs11Token {
         };
         let copied = if self.shared.settings.session_copies { self.copy(&entry)? } else { None };
         let (whole, companion) = copied.unwrap_or((entry.whole, entry.companion));
-        let hot = Hot { role: entry.info.role, whole, companion, copies: copied.is_some() };
+        let hot = Hot { info: entry.info, whole, companion, copies: copied.is_some() };
         self.hot.insert(*name, hot);
         Ok(hot)
     }
@@ -164,7 +165,7 @@ impl Pkcs11Token {
     }
 
     /// Reads the token anew and shares what was found.
-    fn reread(&mut self) -> Result<(), Fault> {
+    pub(super) fn reread(&mut self) -> Result<(), Fault> {
         {
             let mut state = self.shared.lock();
             let keys = directory::read(&self.session).map_err(fault)?;
@@ -174,67 +175,63 @@ impl Pkcs11Token {
         Ok(())
     }
 
-    fn info(&self, name: &KeyName) -> Result<KeyInfo, Fault> {
-        Ok(self.directory.keys.get(name).ok_or(HsmError::UnknownKey(*name))?.info.clone())
+    pub(super) fn known(&self, name: &KeyName) -> Result<KeyInfo, Fault> {
+        Ok(self.directory.keys.get(name).ok_or(HsmError::UnknownKey(*name))?.info)
     }
 
-    fn refuse_existing(&mut self, name: &KeyName) -> Result<(), Fault> {
-        self.reread()?;
-        if self.directory.keys.contains_key(name) { Err(HsmError::KeyExists(*name).into()) } else { Ok(()) }
-    }
-
-    /// Removes objects with this label: what a cut-off import left.
-    fn sweep(&self, label: &str) -> Result<(), Fault> {
-        let _state = self.shared.lock();
-        for handle in self.session.find_objects(&[Attribute::Label(label.into()), Attribute::Token(true)]).map_err(fault)? {
-            self.session.destroy_object(handle).map_err(fault)?;
+    /// The object of a key on its way through an operation.
+    fn object(&mut self, key: &Held) -> Result<ObjectHandle, Fault> {
+        match key.place {
+            Place::Named(name, Part::Whole) => Ok(self.hot(&name)?.whole),
+            Place::Named(name, Part::Companion) => Ok(self.hot(&name)?.companion.ok_or(HsmError::IncompleteKey(name))?),
+            Place::Derived(number) => Ok(self.derived.get(number).copied().ok_or(Fault::Lost("derived key is gone"))?),
         }
-        Ok(())
     }
 
-    fn create(&self, label: &str, role: KeyRole, value: &[u8]) -> Result<(), Fault> {
-        let mut template = template(label, role);
-        let (kind, _) = algorithm(role);
-        template.extend([Attribute::Class(ObjectClass::SECRET_KEY), Attribute::KeyType(kind), Attribute::Value(value.to_vec())]);
-        let created = {
-            let _state = self.shared.lock();
-            self.session.create_object(&template)
-        };
-        for attribute in &mut template {
-            if let Attribute::Value(value) = attribute {
-                value.zeroize();
-            }
-        }
-        created.map(|_| ()).map_err(fault)
+    /// The token's own object of a key, for what copies do not do.
+    pub(super) fn original(&self, name: &KeyName) -> Result<(KeyInfo, ObjectHandle), Fault> {
+        let entry = self.directory.keys.get(name).ok_or(HsmError::UnknownKey(*name))?;
+        Ok((entry.info, entry.whole))
     }
 }
 
 impl Token for Pkcs11Token {
-    fn role(&mut self, key: &KeyName) -> Result<KeyRole, Fault> {
+    fn info(&mut self, key: &KeyName) -> Result<KeyInfo, Fault> {
         self.look();
-        Ok(self.hot(key)?.role)
+        Ok(self.hot(key)?.info)
     }
 
-    fn decrypt_block(&mut self, key: &KeyName, block: &Block) -> Result<Zeroizing<Block>, Fault> {
-        let handle = self.hot(key)?.whole;
-        let clear = Zeroizing::new(self.session.decrypt(&Mechanism::Des3Ecb, handle, block).map_err(fault)?);
-        one_block(&clear)
+    fn ecb(&mut self, key: &Held, way: Way, data: &mut [u8]) -> Result<(), Fault> {
+        self.cbc(key, way, &[], data)
     }
 
-    fn encrypt_block(&mut self, key: &KeyName, part: Part, block: &Block) -> Result<Zeroizing<Block>, Fault> {
-        let hot = self.hot(key)?;
-        let handle = match part {
-            Part::Whole => hot.whole,
-            Part::Companion => hot.companion.ok_or(HsmError::IncompleteKey(*key))?,
+    fn cbc(&mut self, key: &Held, way: Way, start: &[u8], data: &mut [u8]) -> Result<(), Fault> {
+        let object = self.object(key)?;
+        self.raw.cipher(&self.session, object, key.algorithm, way, start, data).map_err(fault)
+    }
+
+    fn cmac(&mut self, key: &Held, data: &[u8]) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let object = self.object(key)?;
+        let mut room = Zeroizing::new([0; 16]);
+        let len = self.raw.cmac(&self.session, object, key.algorithm, data, &mut room).map_err(fault)?;
+        Ok(Zeroizing::new(room.get(..len).unwrap_or_default().to_vec()))
+    }
+
+    /// Inside, where the data is just the key's length. Of longer data the standard and SoftHSM differ in what
+    /// end they take: keys of 24 bytes from AES are made in memory.
+    fn derive(&mut self, key: &Held, data: &[u8], algorithm: Algorithm) -> Result<Key, Fault> {
+        if data.len() != algorithm.key_bytes() {
+            let mut raw = Zeroizing::new(data.to_vec());
+            self.ecb(key, Way::Encrypt, &mut raw)?;
+            return Ok(Key::clear(algorithm, raw.get(..algorithm.key_bytes()).unwrap_or_default())?);
+        }
+        let from = self.object(key)?;
+        let made = {
+            let _state = self.shared.lock();
+            self.raw.derive(&self.session, (from, key.algorithm), data, algorithm).map_err(fault)?
         };
-        let out = Zeroizing::new(self.session.encrypt(&Mechanism::Des3Ecb, handle, block).map_err(fault)?);
-        one_block(&out)
-    }
-
-    fn chain(&mut self, key: &KeyName, data: &[u8]) -> Result<Block, Fault> {
-        let handle = self.hot(key)?.companion.ok_or(HsmError::IncompleteKey(*key))?;
-        let out = self.session.encrypt(&Mechanism::Des3Cbc([0; 8]), handle, data).map_err(fault)?;
-        out.last_chunk().copied().ok_or_else(|| HsmError::Refused("no block came back".to_owned()).into())
+        self.derived.push(made);
+        Ok(Key::Held(Held { place: Place::Derived(self.derived.len() - 1), algorithm }))
     }
 
     fn seal(&mut self, key: &KeyName, associated: &[u8], clear: &[u8]) -> Result<Vec<u8>, Fault> {
@@ -274,65 +271,25 @@ impl Token for Pkcs11Token {
         self.session.generate_random_slice(room).map_err(fault)
     }
 
-    fn generate(&mut self, name: &KeyName, role: KeyRole) -> Result<KeyInfo, Fault> {
-        self.refuse_existing(name)?;
-        if directory::needs_companion(role) {
-            // The token cannot make the companion of a key whose value it keeps to itself.
-            let mut raw = Zeroizing::new(vec![0; role.algorithm().key_bytes()]);
-            loop {
-                self.random(&mut raw)?;
-                match ClearKey::with_odd_parity(role, &raw) {
-                    Err(HsmError::KeyRefused(CryptoError::WeakKey | CryptoError::RepeatedParts)) => {}
-                    drawn => return self.import(name, &drawn?),
-                }
-            }
-        }
-        let mut template = template(&directory::label(name, role), role);
-        let (_, mechanism) = algorithm(role);
-        if role.algorithm() == Algorithm::Aes256 {
-            template.push(Attribute::ValueLen(Ulong::new(32)));
-        }
-        let made = {
-            let _state = self.shared.lock();
-            self.session.generate_key(&mechanism, &template)
-        };
-        made.map_err(fault)?;
-        self.reread()?;
-        self.info(name)
+    fn generate(&mut self, name: &KeyName, kind: KeyKind) -> Result<KeyInfo, Fault> {
+        self.make(name, kind)
     }
 
     fn import(&mut self, name: &KeyName, key: &ClearKey) -> Result<KeyInfo, Fault> {
-        self.refuse_existing(name)?;
-        let role = key.role();
-        if let Some(companion) = key.companion()? {
-            let label = directory::companion_label(name, role);
-            self.sweep(&label)?;
-            self.create(&label, role, companion.reveal())?;
-        }
-        self.create(&directory::label(name, role), role, key.reveal())?;
-        self.reread()?;
-        let info = self.info(name)?;
-        // What the token holds must be what was given; a token may not tell, then there is nothing to
-        // compare.
-        if info.kcv != key.kcv() && info.kcv.0 != [0; 3] {
-            self.destroy(name)?;
-            return Err(HsmError::KcvMismatch.into());
-        }
-        Ok(info)
+        self.take_in(name, key)
+    }
+
+    fn take_out(&mut self, key: &KeyName) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        self.wrapped_out(key)
     }
 
     fn destroy(&mut self, name: &KeyName) -> Result<(), Fault> {
-        self.reread()?;
-        let role = self.info(name)?.role;
-        self.sweep(&directory::label(name, role))?;
-        self.sweep(&directory::companion_label(name, role))?;
-        // Finds it gone, and so drops its copies here and with the other workers.
-        self.reread()
+        self.remove(name)
     }
 
     fn list(&mut self) -> Result<Vec<KeyInfo>, Fault> {
         self.reread()?;
-        Ok(self.directory.keys.values().map(|entry| entry.info.clone()).collect())
+        Ok(self.directory.keys.values().map(|entry| entry.info).collect())
     }
 
     fn refresh(&mut self) -> Result<(), Fault> {
@@ -355,6 +312,7 @@ impl Token for Pkcs11Token {
                 std::mem::forget(std::mem::replace(&mut self.session, session));
                 self.directory = state.directory.clone();
                 self.hot.clear();
+                self.derived.clear();
                 state.refused_until = None;
                 tracing::warn!(target: "hsm", "HSM session recovered");
                 Ok(())
@@ -364,6 +322,17 @@ impl Token for Pkcs11Token {
                 tracing::error!(target: "hsm", %error, "HSM session not recovered");
                 Err(HsmError::Unavailable("session could not be recovered"))
             }
+        }
+    }
+
+    fn end(&mut self) {
+        if self.derived.is_empty() {
+            return;
+        }
+        let _state = self.shared.lock();
+        for handle in self.derived.drain(..) {
+            // One that is gone already is what was wanted.
+            let _ = self.session.destroy_object(handle);
         }
     }
 
@@ -408,9 +377,4 @@ fn logged_in(session: &Session) -> bool {
 fn gcm<'a>(nonce: &'a mut [u8; NONCE], associated: &'a [u8]) -> Result<Mechanism<'a>, Fault> {
     let parameters = GcmParams::new(nonce, associated, Ulong::new(128)).map_err(fault)?;
     Ok(Mechanism::AesGcm(parameters))
-}
-
-fn one_block(out: &[u8]) -> Result<Zeroizing<Block>, Fault> {
-    let block = Block::try_from(out).map_err(|_| HsmError::Refused("no block came back".to_owned()))?;
-    Ok(Zeroizing::new(block))
 }

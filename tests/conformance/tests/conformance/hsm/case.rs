@@ -147,6 +147,11 @@ impl<'a> Case<'a> {
         self.find("pan").map_or(Ok(&[]), |_| Ok(self.text("pan")?.as_bytes()))
     }
 
+    /// The whole case.
+    pub(super) fn value(&self) -> &'a Value {
+        self.value
+    }
+
     /// What the case fixes of what is random in its result, as text.
     pub(super) fn fixed(&self, name: &str) -> Option<&'a str> {
         self.value["expected"][name].as_str()

@@ -4,10 +4,13 @@
 //! what the case expects in one place, [`case`]; a backend only computes.
 
 mod case;
+mod operations;
 mod payshield;
 mod peers;
 mod pure;
 mod random;
+mod softhsm;
+mod software;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,7 +41,8 @@ trait Backend {
 const EXCEPTIONS: [Exception; 0] = [];
 
 /// Every backend there is.
-const BACKENDS: [&dyn Backend; 2] = [&pure::PureFunctions, &payshield::PayShieldSimulator];
+const BACKENDS: [&dyn Backend; 4] =
+    [&pure::PureFunctions, &softhsm::SoftHsm, &software::Software, &payshield::PayShieldSimulator];
 
 /// How many cases a backend ran, and how many of them agree.
 #[derive(Default)]

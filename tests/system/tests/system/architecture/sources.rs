@@ -37,6 +37,8 @@ const NETWORKS: &[&str] =
 const SQL_OWNERS: &[&str] = &["ledger/postgres/", "hsm/vault/", "settlement/", "tests/"];
 const SQL: &[&str] = &["SELECT ", "INSERT INTO ", "DELETE FROM ", "CREATE TABLE "];
 
+/// The root of the one package that may have unsafe code, and the module of it that may.
+const MAY_BE_UNSAFE: (&str, &str) = ("hsm/operations/src/lib.rs", "hsm/operations/src/pkcs11/raw.rs");
 /// The table of contents of the documentation.
 const CONTENTS: &str = "docs/README.md";
 
@@ -173,11 +175,17 @@ pub(super) fn sql(production: &[Source]) -> Vec<String> {
     search(production.iter().filter(|source| !source.is_below(SQL_OWNERS)), |line| first_in(code(line), SQL))
 }
 
-/// Crates that do not forbid unsafe code: the compiler then refuses it in all their modules, so this is
-/// the only place to look at.
+/// Crates that do not forbid unsafe code: the compiler then refuses it in all their modules. The one that may
+/// have some denies it, and allows it again in one module alone (decision 5).
 pub(super) fn unsafe_code(sources: &[Source]) -> Vec<String> {
-    let lacking = roots(sources).filter(|source| !source.text.lines().any(|line| line == "#![forbid(unsafe_code)]"));
-    lacking.map(|source| format!("{}: #![forbid(unsafe_code)] is missing", source.path)).collect()
+    let (root, module) = MAY_BE_UNSAFE;
+    let lacking = roots(sources).filter_map(|source| {
+        let wanted = if source.path == root { "#![deny(unsafe_code)]" } else { "#![forbid(unsafe_code)]" };
+        (!source.text.lines().any(|line| line == wanted)).then(|| format!("{}: {wanted} is missing", source.path))
+    });
+    let folder = root.trim_end_matches("lib.rs");
+    let allowing = below(sources, folder).filter(|source| source.path != module && source.text.contains("allow(unsafe_code)"));
+    lacking.chain(allowing.map(|source| format!("{}: unsafe code is for {module} alone", source.path))).collect()
 }
 
 /// The root module of every library, program and suite.
@@ -300,6 +308,11 @@ mod tests {
         assert_eq!(unsafe_code(&one("tests/system/src/bin/drill.rs", "// #![forbid(unsafe_code)]")).len(), 1);
         assert_eq!(unsafe_code(&one("payments/src/lib.rs", "//! x\n#![forbid(unsafe_code)]\n")), Vec::<String>::new());
         assert_eq!(unsafe_code(&one("payments/src/card.rs", "//! a module")), Vec::<String>::new());
+        let (root, module) = MAY_BE_UNSAFE;
+        assert_eq!(unsafe_code(&one(root, "#![deny(unsafe_code)]")), Vec::<String>::new());
+        assert_eq!(unsafe_code(&one(root, "//! nothing")).len(), 1);
+        assert_eq!(unsafe_code(&one(module, "#![allow(unsafe_code)]")), Vec::<String>::new());
+        assert_eq!(unsafe_code(&one("hsm/operations/src/pool.rs", "#[allow(unsafe_code)]")).len(), 1);
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) fn tree(case: &Case<'_>) -> Result<Values, Trouble> {
     values([("key", shown(key.reveal()))])
 }
 
-fn scheme(case: &Case<'_>) -> Result<Scheme, Trouble> {
+pub(in super::super) fn scheme(case: &Case<'_>) -> Result<Scheme, Trouble> {
     Ok(match case.text("scheme")? {
         "visa_cvn10" => Scheme::VISA_10,
         "visa_cvn18" => Scheme::VISA_18,
@@ -50,7 +50,7 @@ fn scheme(case: &Case<'_>) -> Result<Scheme, Trouble> {
 }
 
 /// What the case tells of the transaction, by tag or by name.
-fn transaction(case: &Case<'_>) -> Result<Transaction, Trouble> {
+pub(in super::super) fn transaction(case: &Case<'_>) -> Result<Transaction, Trouble> {
     let either = |tag, name| if case.find(tag).is_some() { tag } else { name };
     Ok(Transaction {
         counter: case.array_if(either("tag_9f36", "atc"))?,
@@ -60,7 +60,7 @@ fn transaction(case: &Case<'_>) -> Result<Transaction, Trouble> {
 }
 
 /// The data of a cryptogram in the order of its scheme.
-fn data(case: &Case<'_>, scheme: &Scheme) -> Result<Vec<u8>, Trouble> {
+pub(in super::super) fn data(case: &Case<'_>, scheme: &Scheme) -> Result<Vec<u8>, Trouble> {
     let mut data = Vec::new();
     for tag in DATA {
         data.extend(case.bytes(&format!("tag_{tag:02x}"))?);

@@ -11,6 +11,7 @@ mod pins;
 use super::Backend;
 use super::case::{Case, Trouble, Values};
 
+pub(super) use emv::{data as cryptogram_data, scheme, transaction};
 pub(super) use pins::same_pin;
 
 /// The functions of `hsm/crypto`.
