@@ -4,6 +4,7 @@
 
 pub mod codec;
 mod dialects;
+pub mod hsm;
 pub mod machine;
 pub mod record;
 pub mod switch;

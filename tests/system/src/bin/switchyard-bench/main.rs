@@ -2,10 +2,11 @@
 
 mod allocations;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use system::bench::{Figure, codec, switch};
+use system::bench::{Figure, codec, hsm, switch};
 use testkit::KitError;
 
 #[global_allocator]
@@ -26,6 +27,9 @@ enum Group {
     /// The codec on one message in two layouts, beside a hand-written limit, pyiso8583 and a copy.
     #[command(after_help = "Example: ./dev bench codec --json")]
     Codec(Codec),
+    /// PIN translations on a SoftHSM token beside the calls that they need, and pure functions beside their cipher.
+    #[command(after_help = "Example: ./dev bench hsm --json")]
+    Hsm(HsmBench),
     /// The whole switch under open-loop load, everything on the same cores.
     #[command(after_help = "Example: ./dev bench switch --rates 1000,2000 --seconds 10 --json")]
     Switch(Switch),
@@ -39,6 +43,25 @@ struct Codec {
     /// One JSON object a line and nothing else on standard output.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(clap::Args)]
+struct HsmBench {
+    /// Turns of everybody; the best counts.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    turns: u32,
+    /// Translations of a turn.
+    #[arg(long, default_value_t = 30_000, value_parser = clap::value_parser!(u32).range(0..=100_000_000))]
+    count: u32,
+    /// One JSON object a line and nothing else on standard output.
+    #[arg(long)]
+    json: bool,
+    /// Measures one turn on the token here and ends: the bench starts itself so.
+    #[arg(long, hide = true, requires = "token")]
+    turn: Option<hsm::Turn>,
+    /// Where that token is.
+    #[arg(long, hide = true)]
+    token: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -68,6 +91,16 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let (json, outcome) = match arguments.group {
         Some(Group::Codec(chosen)) => (chosen.json, codec(chosen.rounds, chosen.json)),
+        Some(Group::Hsm(HsmBench { turn: Some(turn), token: Some(token), count, .. })) => {
+            return match hsm::inside(&token, turn, count) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    eprintln!("{error}");
+                    ExitCode::from(70)
+                }
+            };
+        }
+        Some(Group::Hsm(chosen)) => (chosen.json, of_the_hsm(&chosen)),
         Some(Group::Switch(chosen)) => (chosen.json, switch(chosen)),
         None => (arguments.switch.json, all(arguments.switch)),
     };
@@ -97,6 +130,9 @@ type Outcome = Result<(Vec<Figure>, Vec<String>), KitError>;
 
 fn all(chosen: Switch) -> Outcome {
     let (mut figures, mut objections) = codec(ROUNDS, chosen.json)?;
+    let hsm = hsm::run(3, 30_000, |line| tell(chosen.json, line))?;
+    figures.extend(hsm.figures);
+    objections.extend(hsm.objections);
     let (more, wrong) = switch(chosen)?;
     figures.extend(more);
     objections.extend(wrong);
@@ -105,6 +141,11 @@ fn all(chosen: Switch) -> Outcome {
 
 fn codec(rounds: u32, json: bool) -> Outcome {
     let outcome = codec::run(rounds, allocations::of_this_thread, |line| tell(json, line))?;
+    Ok((outcome.figures, outcome.objections))
+}
+
+fn of_the_hsm(chosen: &HsmBench) -> Outcome {
+    let outcome = hsm::run(chosen.turns, chosen.count.max(1), |line| tell(chosen.json, line))?;
     Ok((outcome.figures, outcome.objections))
 }
 
