@@ -3,7 +3,7 @@
 use std::fmt;
 
 use payments::request::{CreditTransfer, Head};
-use payments::{Amount, LocalDateTime, Stan, Text};
+use payments::{Amount, LocalDateTime, PaymentId, Stan, Text};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -49,6 +49,12 @@ impl ClaimKey {
     /// As [`ClaimKey::transfer`], from the parts.
     pub fn uetr(party: &payments::AcquirerId, uetr: &Text<36>) -> Self {
         Self(hash(&[b"pacs.008", party.as_bytes(), uetr.as_bytes()]))
+    }
+
+    /// The key under which a completion without its authorization is settled once and for all: matched, withdrawn,
+    /// or taken back by its terminal.
+    pub fn settlement_of(completion: PaymentId) -> Self {
+        Self(hash(&[b"completion", completion.0.as_bytes()]))
     }
 
     /// The key of an operator's act, made idempotent by its reference.

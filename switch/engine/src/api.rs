@@ -228,6 +228,8 @@ pub enum Order {
 pub enum OrderOutcome {
     /// It is durable.
     Durable,
+    /// It was done before; nothing is done again.
+    Already,
     /// What is owed already is tried now; nothing new is owed.
     TriedNow,
     /// The book refused it.

@@ -87,14 +87,18 @@ impl Engine {
         let completion = &completion.request;
         let head = completion.head;
         let (approval, token) = (completion.approval, completion.card.as_ref().map(|card| card.token));
+        let transaction = completion.processing_code.transaction_type();
         let fits = |record: &PaymentRecord| {
             // A sale that its terminal captures is completed as an authorization is.
             matches!(record.facts.kind, PaymentKind::Authorization | PaymentKind::Purchase)
                 && record.facts.acquirer == head.acquirer
                 && record.facts.head.is_some_and(|original| original.merchant == head.merchant)
+                // A refund advice must never capture a sale.
+                && record.facts.processing_code.is_some_and(|code| code.transaction_type() == transaction)
                 && approval.is_none_or(|code| record.standing.approval == Some(code))
                 && token.is_none_or(|token| record.facts.card.as_ref().is_some_and(|card| card.token == token))
-                && record.standing.state != State::Unmatched
+                // What came without its authorization itself.
+                && !matches!(record.standing.state, State::Unmatched | State::Matched)
         };
         let mut found: Vec<PaymentRecord> = payments.into_iter().map(|record| self.freshest(record)).filter(fits).collect();
         // Under one DE37 the latest, but one that is open before one that was completed.

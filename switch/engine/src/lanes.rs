@@ -16,6 +16,7 @@ use crate::links::{Class, Waiting, class_of};
 use crate::outcome::differs;
 use crate::proof::{Durable, Proof, Stored};
 use crate::tables::RepeatTransmission;
+use crate::unmatched::Reading;
 
 /// A stored payment that something is being done to, or that owes a message: the one place that knows
 /// its latest version.
@@ -32,7 +33,7 @@ pub(crate) struct Active {
     /// From then on a bank that says that it never got a transfer can be believed.
     pub(crate) disowned_from: Mono,
     /// An approval of what is being taken back, with its DE38, that is to be recorded next.
-    late: Option<Option<ApprovalCode>>,
+    pub(crate) late: Option<Option<ApprovalCode>>,
 }
 
 /// A change being committed.
@@ -161,6 +162,11 @@ impl Engine {
             && let Some(link) = self.links.get_mut(&link)
         {
             link.hold(egress.stan);
+            // The answer to the original may still come, to whoever owes its reversal now.
+            let original = (class_of(&egress.mti), egress.stan);
+            if item.kind == LaneKind::Reversal && link.waits(original.0, original.1).is_none() {
+                link.wait(original.0, original.1, Waiting::Late(payment));
+            }
         }
         let life = self.tables.links.get(&link).map(|settings| settings.maximum_life).unwrap_or_default();
         if let Some(active) = self.active.get_mut(&payment) {
@@ -307,28 +313,32 @@ impl Engine {
         }
     }
 
-    /// The late answer to a request that is being reversed: its reversal overtakes nothing any more.
+    /// The late answer to a request that is being reversed, or was: its reversal overtakes nothing any more.
     pub(crate) fn on_late_answer(&mut self, now: Now, name: LinkId, payment: PaymentId, answer: CardAnswer, out: Out<'_>) {
-        let original = self.active.get(&payment).and_then(|active| active.record.facts.egress.as_ref());
-        if let Some(why) = original.and_then(|egress| differs(egress, &answer)) {
+        let approved = answer.answer.outcome() != Outcome::Declined;
+        let Some(active) = self.active.get_mut(&payment) else {
+            if approved {
+                self.read(ledger::Lookup::Payment(payment), Reading::Late(name, Box::new(answer)), out);
+            }
+            return;
+        };
+        if let Some(why) = active.record.facts.egress.as_ref().and_then(|egress| differs(egress, &answer)) {
             return self.unmatched(name, answer.stan.get(), why, out);
         }
-        self.unmatched(name, answer.stan.get(), "it came after its request was given up; a reversal is owed", out);
-        if let Some(link) = self.links.get_mut(&name) {
-            link.stop_waiting(crate::links::request_class(&answer.mti), answer.stan);
-        }
-        if let Some(active) = self.active.get_mut(&payment)
-            && let Some(lane) = active.lanes.front_mut()
-        {
+        let reversal = active.lanes.front_mut().filter(|lane| lane.item.kind == LaneKind::Reversal);
+        if let Some(lane) = reversal {
             lane.release = lane.release.min(now.mono);
-            if answer.answer.outcome() == Outcome::Declined {
-                lane.believable = lane.believable.min(now.mono);
-            } else if !lane.approved {
+            if approved {
                 lane.approved = true;
-                active.late = Some(answer.answer.approval);
+            } else {
+                lane.believable = lane.believable.min(now.mono);
             }
-            self.next_operation(now, payment, out);
         }
+        if approved && !approved_by_issuer(&active.record) {
+            active.late = Some(answer.answer.approval);
+        }
+        self.next_operation(now, payment, out);
+        self.unmatched(name, answer.stan.get(), "it came after its request was given up; a reversal is owed, or was", out);
     }
 
     /// The issuer approved what is being taken back. That is a fact of its own, durable before the reversal
@@ -496,7 +506,10 @@ impl Engine {
             && let Some(link) = self.links.get_mut(&lane.item.link)
         {
             let life = self.tables.links.get(&lane.item.link).map(|s| s.maximum_life).unwrap_or_default();
-            link.stop_waiting(class_of(&egress.mti), egress.stan);
+            // The original of a reversal may be answered as long as its STAN is not used again.
+            if lane.item.kind != LaneKind::Reversal {
+                link.stop_waiting(class_of(&egress.mti), egress.stan);
+            }
             link.release(egress.stan, now.mono.after(life * 2));
         }
         if end == LaneEnd::Acknowledged {
@@ -616,7 +629,7 @@ pub(crate) fn owed_reversal(then: &mut PaymentRecord, egress: Egress, reason: Re
 }
 
 /// Whether the record knows that the issuer approved, told or not.
-fn approved_by_issuer(record: &PaymentRecord) -> bool {
+pub(crate) fn approved_by_issuer(record: &PaymentRecord) -> bool {
     let standing = &record.standing;
     standing.approved_late || standing.approval.is_some() || standing.code.is_some_and(|code| code.outcome() != Outcome::Declined)
 }

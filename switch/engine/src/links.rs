@@ -109,6 +109,12 @@ impl Link {
                 let stan = Stan::new(at).ok()?;
                 self.last = Some(stan);
                 self.hold(stan);
+                // What an earlier payment under it was still listened for is over.
+                for class in [(b'1', b'0'), (b'2', b'0')] {
+                    if matches!(self.waits(class, stan), Some(Waiting::Late(_))) {
+                        self.stop_waiting(class, stan);
+                    }
+                }
                 return Some(stan);
             }
             at = if at == block.last.get() { block.first.get() } else { at + 1 };

@@ -14,7 +14,7 @@ use crate::cases::{Arrival, Asker, Body, CaseId, Echo, Stage};
 use crate::completion::excess;
 use crate::engine::{Engine, Out, Pending};
 use crate::lanes::{Active, Operation, What, owed_reversal};
-use crate::unmatched::match_key;
+use crate::unmatched::never_matched;
 
 impl Engine {
     pub(crate) fn on_reversal(
@@ -198,7 +198,7 @@ impl Engine {
                 if let Some(case) = self.cases.get_mut(&id) {
                     case.stage = Stage::LoadingMatch(payment);
                 }
-                self.load(Some(id), Lookup::Claim(match_key(payment)), out);
+                self.load(Some(id), Lookup::Claim(ClaimKey::settlement_of(payment)), out);
                 return self.next_operation(now, payment, out);
             }
             State::Reversing | State::Reversed => {
@@ -277,7 +277,8 @@ impl Engine {
         match found {
             Found::Claim(Some(claim)) => match claim.payment {
                 Some(authorization) => self.operate_when_free(now, id, authorization, out),
-                None => self.refuse_case(now, id, ResponseCode::MALFUNCTION, "a match names no payment", out),
+                // Withdrawn meanwhile.
+                None => self.reload_original(now, id, out),
             },
             Found::Claim(None) => {
                 self.load(Some(id), Lookup::Payment(completion), out);
@@ -309,6 +310,7 @@ impl Engine {
         then.standing.version += 1;
         then.standing.state = state;
         let mut command = Command::at(now.wall);
+        command.tombstone = Some(never_matched(&then, self.days.open));
         command.outbox = Some(Outbox { seq: 0, topic: Text::literal("payment.reversed"), payment: then.facts.id });
         self.finish_operation(now, id, (command, Cause::AcquirerReversal, then), None, ResponseCode::APPROVED, out);
     }

@@ -4,25 +4,26 @@
 //! Matching takes two commits, since a commit changes one payment: the authorization is captured under a claim
 //! that names the completion, then the completion is closed. The claim makes it safe to break off in between:
 //! the same order again finds it and closes the completion, an order for another authorization is refused.
+//! Whoever withdraws a completion, an operator or its terminal, takes the same claim: of two who decide at once
+//! the book lets one.
 
-use ledger::{BodyHash, ClaimKey, Command, Found, Lookup, PaymentKind, PaymentRecord, Refusal, TakenClaim};
-use payments::{Cause, Now, PaymentId, State};
+use ledger::{BodyHash, ClaimKey, ClaimRecord, Command, Found, Lookup, PaymentKind, PaymentRecord, Refusal, TakenClaim};
+use payments::outgoing::CardAnswer;
+use payments::{BusinessDate, Cause, LinkId, Now, PaymentId, State};
 
 use crate::api::{Effect, Note, Order, OrderOutcome};
 use crate::completion::Uncompletable;
 use crate::engine::{Engine, Out};
-use crate::lanes::{Active, Change, What};
+use crate::lanes::{Active, Change, What, approved_by_issuer};
+use crate::outcome::differs;
 
-/// An order, and what has been read for it.
+/// What a record is being read for.
 #[derive(Debug)]
-pub(crate) struct Reading {
-    order: Order,
-    completion: Option<PaymentRecord>,
-}
-
-/// The claim under which a completion is matched.
-pub(crate) fn match_key(completion: PaymentId) -> ClaimKey {
-    ClaimKey::operator(&format!("match {completion}"))
+pub(crate) enum Reading {
+    /// An operator's order about a completion, which is there once it has been read.
+    Order(Order, Option<PaymentRecord>),
+    /// An approval of a payment whose reversal had ended: is it dead, or done?
+    Late(LinkId, Box<CardAnswer>),
 }
 
 /// What a completion is matched to.
@@ -30,9 +31,17 @@ fn match_body(completion: &PaymentRecord, authorization: PaymentId) -> BodyHash 
     BodyHash::of("match", completion.facts.amount, authorization.0.as_bytes())
 }
 
+/// The claim that a completion which moves nothing leaves: whoever would match it later is refused by the book.
+pub(crate) fn never_matched(completion: &PaymentRecord, on: BusinessDate) -> TakenClaim {
+    let body = BodyHash::of("withdrawn", completion.facts.amount, completion.facts.id.0.as_bytes());
+    TakenClaim { key: ClaimKey::settlement_of(completion.facts.id), body, payment: None, on }
+}
+
 const BUSY: &str = "something is being done to it; try again in a moment";
-/// Its capture is durable already, and the order that made it was broken off before the completion was closed.
-const ELSEWHERE: &str = "it was matched before; the same match again closes it";
+const ELSEWHERE: &str = "it was matched to another authorization before; `switchyard completion list` and `trace` say which";
+const SETTLED: &str = "it was withdrawn, or taken back by its terminal";
+const UNKNOWN: &str = "it is no completion that came without its authorization";
+const UNREAD: &str = "the record could not be read; try again";
 
 fn ordered(order: Order, outcome: OrderOutcome) -> Effect {
     Effect::Note(Note::Ordered { order, outcome })
@@ -41,40 +50,79 @@ fn ordered(order: Order, outcome: OrderOutcome) -> Effect {
 impl Engine {
     /// Reads the completion that an order is about.
     pub(crate) fn read_for(&mut self, order: Order, completion: PaymentId, out: Out<'_>) {
-        let call = self.load(None, Lookup::Payment(completion), out);
-        self.readings.insert(call, Reading { order, completion: None });
+        self.read(Lookup::Payment(completion), Reading::Order(order, None), out);
     }
 
-    /// Something that was read for an order. What could not be read is not answered: whoever ordered it asks
-    /// again.
+    /// Reads something, and goes on with [`Engine::on_read`].
+    pub(crate) fn read(&mut self, what: Lookup, reading: Reading, out: Out<'_>) {
+        let call = self.load(None, what, out);
+        self.readings.insert(call, reading);
+    }
+
+    /// Something was read.
     pub(crate) fn on_read(&mut self, now: Now, reading: Reading, found: Result<Found, String>, out: Out<'_>) {
-        let Reading { order, completion } = reading;
-        match (order, completion, found) {
-            (_, None, Ok(Found::Payments(found))) => {
+        match (reading, found) {
+            (Reading::Order(order, None), Ok(Found::Payments(found))) => {
                 let completion = found.into_iter().next().map(|record| self.freshest(record));
-                let Some(completion) = completion.filter(|record| record.standing.state == State::Unmatched) else {
-                    return out.push(ordered(order, OrderOutcome::Unfit("it is no completion that waits to be matched")));
+                let once = |record: &PaymentRecord| {
+                    record.facts.egress.is_none()
+                        && matches!(record.standing.state, State::Unmatched | State::Matched | State::Reversed)
                 };
-                let call = self.load(None, Lookup::Claim(match_key(completion.facts.id)), out);
-                self.readings.insert(call, Reading { order, completion: Some(completion) });
+                let Some(completion) = completion.filter(once) else {
+                    return out.push(ordered(order, OrderOutcome::Unfit(UNKNOWN)));
+                };
+                let key = ClaimKey::settlement_of(completion.facts.id);
+                self.read(Lookup::Claim(key), Reading::Order(order, Some(completion)), out);
             }
-            (_, Some(completion), Ok(Found::Claim(claim))) => match (order, claim) {
-                (Order::Match(_, authorization), Some(claim)) if claim.body == match_body(&completion, authorization) => {
-                    self.settle_unmatched(now, completion, Cause::Matched, order, out);
-                }
-                (_, Some(_)) => out.push(ordered(order, OrderOutcome::Unfit(ELSEWHERE))),
-                (Order::Match(_, authorization), None) => {
-                    let call = self.load(None, Lookup::Payment(authorization), out);
-                    self.readings.insert(call, Reading { order, completion: Some(completion) });
-                }
-                (_, None) => self.settle_unmatched(now, completion, Cause::Withdrawn, order, out),
-            },
-            (Order::Match(..), Some(completion), Ok(Found::Payments(found))) => match found.into_iter().next() {
+            (Reading::Order(order, Some(completion)), Ok(Found::Claim(claim))) => {
+                self.on_settlement(now, order, completion, claim, out);
+            }
+            (Reading::Order(order, Some(completion)), Ok(Found::Payments(found))) => match found.into_iter().next() {
                 Some(authorization) => self.complete_by_hand(now, order, completion, authorization, out),
                 None => out.push(ordered(order, OrderOutcome::Unfit("there is no such authorization"))),
             },
-            _ => {}
+            (Reading::Order(order, _), _) => out.push(ordered(order, OrderOutcome::Unfit(UNREAD))),
+            (Reading::Late(link, answer), Ok(Found::Payments(found))) => {
+                if let Some(record) = found.into_iter().next() {
+                    self.on_approval_of_ended(now, link, record, &answer, out);
+                }
+            }
+            (Reading::Late(..), _) => {
+                out.push(Effect::Note(Note::Alarm {
+                    what: "a late approval came, and its payment cannot be read",
+                    payment: None,
+                }));
+            }
         }
+    }
+
+    /// What was decided about a completion before, if anything was.
+    fn on_settlement(
+        &mut self,
+        now: Now,
+        order: Order,
+        completion: PaymentRecord,
+        claim: Option<Box<ClaimRecord>>,
+        out: Out<'_>,
+    ) {
+        let open = self.freshest(completion.clone()).standing.state == State::Unmatched;
+        let outcome = match (order, claim) {
+            (Order::Match(_, authorization), Some(claim)) if claim.body == match_body(&completion, authorization) => {
+                if open {
+                    // Broken off before: the capture is durable, the completion is still to be closed.
+                    return self.settle_unmatched(now, completion, Cause::Matched, order, out);
+                }
+                OrderOutcome::Already
+            }
+            (Order::Withdraw(_), Some(claim)) if claim.payment.is_none() => OrderOutcome::Already,
+            (_, Some(claim)) => OrderOutcome::Unfit(if claim.payment.is_none() { SETTLED } else { ELSEWHERE }),
+            (Order::Match(_, authorization), None) if open => {
+                return self.read(Lookup::Payment(authorization), Reading::Order(order, Some(completion)), out);
+            }
+            (_, None) if open => return self.settle_unmatched(now, completion, Cause::Withdrawn, order, out),
+            (_, None) => OrderOutcome::Unfit(SETTLED),
+        };
+        out.push(ordered(order, outcome));
     }
 
     /// Captures what a completion says on the authorization that an operator found.
@@ -86,8 +134,11 @@ impl Engine {
         authorization: PaymentRecord,
         out: Out<'_>,
     ) {
-        let authorization = self.freshest(authorization);
+        let (authorization, completion) = (self.freshest(authorization), self.freshest(completion));
         let payment = authorization.facts.id;
+        if completion.standing.state != State::Unmatched {
+            return out.push(ordered(order, OrderOutcome::Unfit(BUSY)));
+        }
         if let Some(why) = mismatch(&completion, &authorization) {
             return out.push(ordered(order, OrderOutcome::Unfit(why)));
         }
@@ -99,7 +150,7 @@ impl Engine {
         };
         match self.complete(now, &authorization, (completion.facts.amount, head.local, processing_code), out) {
             Ok(((mut command, cause, then), owes)) => {
-                let (key, body) = (match_key(completion.facts.id), match_body(&completion, payment));
+                let (key, body) = (ClaimKey::settlement_of(completion.facts.id), match_body(&completion, payment));
                 command.claim = Some(TakenClaim { key, body, payment: Some(payment), on: self.days.open });
                 self.active.entry(payment).or_insert_with(|| Active::new(authorization));
                 // Nothing else is done to the completion until it is known what became of this.
@@ -137,8 +188,35 @@ impl Engine {
         };
         then.standing.state = state;
         then.standing.version += 1;
-        self.change(Command::at(now.wall), cause, then, What::Ordered(order), out);
+        let mut command = Command::at(now.wall);
+        if cause == Cause::Withdrawn {
+            command.tombstone = Some(never_matched(&then, self.days.open));
+        }
+        self.change(command, cause, then, What::Ordered(order), out);
     }
+
+    /// An approval came when the reversal of its payment had ended. Of one that was refused it is a fact, for
+    /// whoever tries it again; of one that is done somebody has to hear.
+    fn on_approval_of_ended(&mut self, now: Now, link: LinkId, record: PaymentRecord, answer: &CardAnswer, out: Out<'_>) {
+        let record = self.freshest(record);
+        if let Some(why) = record.facts.egress.as_ref().and_then(|egress| differs(egress, answer)) {
+            return self.unmatched(link, answer.stan.get(), why, out);
+        }
+        if approved_by_issuer(&record) {
+            return;
+        }
+        let payment = record.facts.id;
+        let active = self.active.entry(payment).or_insert_with(|| Active::new(record));
+        active.late = Some(answer.answer.approval);
+        self.next_operation(now, payment, out);
+    }
+}
+
+/// Whether a completion is of the same transaction type (the first two digits of DE3) as an authorization: a
+/// refund advice must never capture a sale.
+pub(crate) fn same_type(completion: &ledger::Payment, authorization: &ledger::Payment) -> bool {
+    let of = |facts: &ledger::Payment| facts.processing_code.map(|code| code.transaction_type().to_owned());
+    of(completion) == of(authorization)
 }
 
 /// Why a completion does not belong to a payment.
@@ -151,6 +229,8 @@ fn mismatch(completion: &PaymentRecord, authorization: &PaymentRecord) -> Option
         Some("that payment is not completed by an 0220")
     } else if of.acquirer != to.acquirer || of.head.map(|head| head.merchant) != to.head.map(|head| head.merchant) {
         Some("the authorization is another merchant's")
+    } else if !same_type(of, to) {
+        Some("the authorization is of another transaction type (DE3)")
     } else if card(of).is_some_and(|token| card(to) != Some(token)) {
         Some("the authorization is of another card")
     } else if of.amount.currency() != to.amount.currency() {

@@ -163,7 +163,7 @@ async fn cut_over(State(admin): State<Admin>, Json(command): Json<CutOver>) -> A
     for shard in &due {
         let order = Operator::CutOver { date };
         match give(shard, Order::CutOver(date), order).await? {
-            OrderOutcome::Durable | OrderOutcome::TriedNow => {}
+            OrderOutcome::Durable | OrderOutcome::Already | OrderOutcome::TriedNow => {}
             // Somebody else opened it in between.
             OrderOutcome::Refused(Refusal::Day(_)) if open_day(shard) == Some(date) => {}
             OrderOutcome::Refused(why) => return Err(refused(StatusCode::CONFLICT, words(&why))),
@@ -233,6 +233,7 @@ async fn post_once(admin: &Admin, shard: &ShardHandle, reference: Text<32>, comm
     }
     match give(shard, Order::Post(key), command).await? {
         OrderOutcome::Durable | OrderOutcome::TriedNow => answer("done"),
+        OrderOutcome::Already => answer("already done"),
         // Somebody else gave the same order in between.
         OrderOutcome::Refused(Refusal::ClaimTaken(_)) if known().await? => answer("already done"),
         OrderOutcome::Refused(why) => Err(refused(StatusCode::CONFLICT, words(&why))),
@@ -296,7 +297,7 @@ async fn retry(State(admin): State<Admin>, Path(payment): Path<String>) -> Answe
     };
     let payment = PaymentId(id);
     match give(shard, Order::Retry(payment), Operator::RetryLane { payment }).await? {
-        outcome @ (OrderOutcome::Durable | OrderOutcome::TriedNow) => {
+        outcome @ (OrderOutcome::Durable | OrderOutcome::Already | OrderOutcome::TriedNow) => {
             Ok(Json(json!({ "ordered": id, "owed_anew": outcome == OrderOutcome::Durable })))
         }
         OrderOutcome::Refused(_) | OrderOutcome::Unfit(_) => {
@@ -338,6 +339,7 @@ fn settled(outcome: OrderOutcome, completion: PaymentId, done: &str) -> Answer {
     let conflict = |why: String| Err(refused(StatusCode::CONFLICT, format!("completion {completion}: {why}")));
     match outcome {
         OrderOutcome::Durable | OrderOutcome::TriedNow => Ok(Json(json!({ "completion": completion, "outcome": done }))),
+        OrderOutcome::Already => Ok(Json(json!({ "completion": completion, "outcome": "already done" }))),
         OrderOutcome::Unfit(why) => conflict(why.to_owned()),
         OrderOutcome::Refused(why) => conflict(words(&why)),
     }

@@ -35,7 +35,7 @@ pub(crate) fn note(shard: Shard, note: &Note) {
             metrics::counter!("switchyard_alarms_total").increment(1);
             tracing::error!(target: "alarm", payment = payment.map(|id| id.to_string()), what, "alarm");
         }
-        Note::Ordered { order, outcome: outcome @ (OrderOutcome::Durable | OrderOutcome::TriedNow) } => {
+        Note::Ordered { order, outcome: outcome @ (OrderOutcome::Durable | OrderOutcome::Already | OrderOutcome::TriedNow) } => {
             tracing::info!(target: "operator", ?order, ?outcome, "an order was carried out");
         }
         Note::Ordered { order, outcome } => tracing::warn!(target: "operator", ?order, ?outcome, "an order was refused"),

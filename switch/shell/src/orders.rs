@@ -52,7 +52,10 @@ pub(crate) fn words(why: &Refusal) -> String {
             format!("business day {date} cannot be opened or posted to now; a day before it may not be closed yet")
         }
         Refusal::Late => "it came too late".to_owned(),
-        Refusal::Version(_) | Refusal::Illegal(_) | Refusal::Duplicate | Refusal::Link(_) => format!("{why:?}"),
+        Refusal::Version(_) | Refusal::Illegal(_) | Refusal::Duplicate => {
+            "somebody else was faster; look at it again with `switchyard trace`".to_owned()
+        }
+        Refusal::Link(link) => format!("link {link} is not configured"),
     }
 }
 

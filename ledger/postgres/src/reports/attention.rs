@@ -1,7 +1,8 @@
 //! What somebody has to look at: messages that were refused for good, and completions without their
 //! authorization.
 
-use payments::Currency;
+use ledger::ClaimKey;
+use payments::{Currency, PaymentId};
 use serde::Serialize;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
@@ -59,6 +60,11 @@ pub struct UnmatchedCompletion {
     pub amount: i64,
     /// Of the amount.
     pub currency: Currency,
+    /// DE3, whose first two digits are the transaction type: that of its authorization must be the same.
+    pub processing_code: Option<String>,
+    /// The payment that it was captured on, where a match was broken off before the completion was closed: the
+    /// same match again closes it.
+    pub matched_to: Option<String>,
     /// DE38, which names the authorization where the terminal knew it.
     pub approval: Option<String>,
     /// When it came.
@@ -75,7 +81,22 @@ pub async fn unmatched_completions(client: &impl GenericClient, most: i64) -> Re
         "select {PAYMENT}, p.shard from ledger.event e join ledger.payment p on p.shard = e.shard and p.id = e.payment
          {PAYMENT_FROM} where e.state = 10 and e.version = 1 and p.state = 10 order by p.id desc, p.shard limit $1"
     );
-    client.query(&text, &[&most]).await?.iter().map(unmatched).collect()
+    let mut found = client.query(&text, &[&most]).await?.iter().map(unmatched).collect::<Result<Vec<_>, _>>()?;
+    for (id, line) in &mut found {
+        line.matched_to = matched_to(client, line.shard, *id).await?.map(|payment| payment.to_string());
+    }
+    Ok(found.into_iter().map(|(_, line)| line).collect())
+}
+
+/// The payment that a completion was captured on, if it was matched.
+pub(super) async fn matched_to(client: &impl GenericClient, shard: u16, completion: PaymentId) -> Result<Option<Uuid>, Error> {
+    let text = "select payment from ledger.claim where shard = $1 and key = $2";
+    let key = ClaimKey::settlement_of(completion);
+    let shard = i16::try_from(shard).map_err(|_| Error::Damaged("a shard's number".to_owned()))?;
+    match client.query_opt(text, &[&shard, &key.0.as_slice()]).await? {
+        Some(row) => Ok(row.try_get(0)?),
+        None => Ok(None),
+    }
 }
 
 /// How many there are.
@@ -88,10 +109,10 @@ pub async fn count_unmatched_completions(client: &impl GenericClient) -> Result<
     Ok(client.query_one(text, &[]).await?.try_get(0)?)
 }
 
-fn unmatched(row: &Row) -> Result<UnmatchedCompletion, Error> {
+fn unmatched(row: &Row) -> Result<(PaymentId, UnmatchedCompletion), Error> {
     let record = payment(row, 0)?;
     let facts = &record.facts;
-    Ok(UnmatchedCompletion {
+    let line = UnmatchedCompletion {
         shard: shard_of(row.try_get(PAYMENT_COLUMNS)?)?,
         payment: facts.id.to_string(),
         rrn: facts.rrn.to_string(),
@@ -101,7 +122,10 @@ fn unmatched(row: &Row) -> Result<UnmatchedCompletion, Error> {
         card: facts.card.as_ref().map(|card| format!("{}******{}", card.first_six, card.last_four)),
         amount: facts.amount.minor(),
         currency: facts.amount.currency(),
+        processing_code: facts.processing_code.map(|code| code.as_str().to_owned()),
+        matched_to: None,
         approval: record.standing.approval.map(|approval| approval.to_string()),
         accepted: facts.accepted.to_string(),
-    })
+    };
+    Ok((facts.id, line))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
+use super::attention::matched_to;
 use super::books::{currency_of, shard_of};
 use crate::Error;
 use crate::sql::{At, Day};
@@ -48,6 +49,10 @@ pub struct History {
     pub egress_stan: Option<String>,
     /// First six and last four digits, `541333******0011`.
     pub card: Option<String>,
+    /// DE3, of a card payment.
+    pub processing_code: Option<String>,
+    /// Of a completion that an operator matched: the payment that it was captured on.
+    pub matched_to: Option<String>,
     /// End-to-end id of a transfer.
     pub end_to_end_id: Option<String>,
     /// What was asked for, minor units.
@@ -223,6 +228,10 @@ async fn of(client: &impl GenericClient, row: &Row) -> Result<History, Error> {
     let (events, commands) = events(client, shard, id).await?;
     let mut history = summary(shard_of(shard)?, &record);
     history.events = events;
+    if matches!(record.standing.state, State::Unmatched | State::Matched) {
+        let to = matched_to(client, history.shard, record.facts.id).await?;
+        history.matched_to = to.map(|payment| payment.to_string());
+    }
     history.answers = answers(client, shard, &record.facts).await?;
     history.lanes = lanes(client, shard, id).await?;
     history.captures = captures(client, shard, id).await?;
@@ -247,6 +256,8 @@ fn summary(shard: u16, record: &PaymentRecord) -> History {
         egress_link: facts.egress.as_ref().map(|egress| egress.link.to_string()).or(facts.bank.map(|bank| bank.to_string())),
         egress_stan: facts.egress.as_ref().map(|egress| egress.stan.to_string()),
         card: facts.card.as_ref().map(|card| format!("{}******{}", card.first_six, card.last_four)),
+        processing_code: facts.processing_code.map(|code| code.as_str().to_owned()),
+        matched_to: None,
         end_to_end_id: facts.transfer.as_ref().map(|transfer| transfer.end_to_end_id.to_string()),
         amount: facts.amount.minor(),
         currency: facts.amount.currency(),

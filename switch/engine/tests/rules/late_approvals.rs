@@ -137,3 +137,57 @@ fn what_is_tried_again_is_not_believed_lost_within_a_life_of_its_original() {
     assert_eq!(till.last_lane_end(), Some((Acknowledged, "25".into())));
     assert!(till.now().mono.since(started).as_secs() >= 60, "believed too early");
 }
+
+#[test]
+fn it_is_heard_by_a_process_that_took_over() {
+    let (till, request) = given_up();
+    let mut till = till.restart();
+    till.network_approves(&request);
+    assert!(till.payment().standing.approved_late);
+    let reversal = till.expect_send("0421");
+    disown(&mut till, reversal);
+    assert_eq!(till.last_lane_end(), Some((Dead, "25".into())));
+    // One that was still waiting for its answer when the process died, too.
+    let mut till = Till::open();
+    till.purchase(DUAL_CARD, 1_000);
+    let request = till.expect_send("0100");
+    let mut till = till.restart();
+    till.network_approves(&request);
+    assert_eq!((till.state(), till.payment().standing.approved_late), (State::Reversing, true));
+}
+
+#[test]
+fn it_is_heard_when_its_reversal_is_a_dead_letter() {
+    let (mut till, request) = given_up();
+    till.seconds(50);
+    let reversal = till.expect_send("0420");
+    till.network_says(&reversal, "12");
+    till.network_approves(&request);
+    assert!(till.payment().standing.approved_late);
+    let payment = till.payment().facts.id;
+    till.step(Event::Operator(Operator::RetryLane { payment }));
+    let again = till.expect_send("0421");
+    disown(&mut till, again);
+    assert_eq!((till.last_lane_end(), till.state()), (Some((Dead, "25".into())), State::Reversing));
+}
+
+#[test]
+fn one_that_comes_some_time_after_the_end_of_its_reversal_is_raised() {
+    let (mut till, request) = given_up();
+    till.seconds(50);
+    let reversal = till.expect_send("0420");
+    till.network_says(&reversal, "25");
+    assert_eq!(till.state(), State::Reversed);
+    till.seconds(5);
+    till.network_approves(&request);
+    assert_eq!(till.alarms(), ["an approval came when the reversal of its payment had ended already"]);
+    assert_eq!(till.state(), State::Reversed);
+}
+
+#[test]
+fn it_is_heard_behind_a_late_decline() {
+    let (mut till, request) = given_up();
+    till.network_says(&request, "91");
+    till.network_approves(&request);
+    assert!(till.payment().standing.approved_late);
+}

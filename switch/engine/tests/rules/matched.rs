@@ -74,8 +74,10 @@ fn it_is_captured_on_its_authorization_and_nobody_looks_for_it_any_more() {
     assert_eq!(told, [OrderOutcome::Durable]);
     assert_eq!(states(&till), [(State::Captured, 900), (State::Matched, 0)]);
     assert_eq!(till.store.captures(SHARD).len(), 1);
-    // Once and for all: not again, and not to another one.
-    expect_unfit(&order(&mut till, Operator::MatchCompletion { completion, authorization }));
+    // Once and for all: the same again does nothing, and nothing else is done.
+    let told = order(&mut till, Operator::MatchCompletion { completion, authorization });
+    assert_eq!(told, [OrderOutcome::Already]);
+    expect_unfit(&order(&mut till, Operator::MatchCompletion { completion, authorization: completion }));
     expect_unfit(&order(&mut till, Operator::WithdrawCompletion { completion }));
     assert_eq!(till.store.captures(SHARD).len(), 1);
 }
@@ -160,7 +162,7 @@ fn one_that_belongs_to_nothing_is_withdrawn_and_moves_nothing() {
     let completion = one(&till.store, State::Unmatched);
     assert_eq!(order(&mut till, Operator::WithdrawCompletion { completion }), [OrderOutcome::Durable]);
     assert_eq!(states(&till), [(State::Reversed, 0)]);
-    expect_unfit(&order(&mut till, Operator::WithdrawCompletion { completion }));
+    assert_eq!(order(&mut till, Operator::WithdrawCompletion { completion }), [OrderOutcome::Already]);
     till.expect_nothing_sent();
 }
 
@@ -207,4 +209,63 @@ fn a_reversal_that_comes_while_it_is_being_matched_waits_and_undoes_the_match() 
     till.network_says(&reversal, "00");
     assert_eq!(states(&till), [(State::Reversed, 0), (State::Matched, 0)]);
     assert_eq!(till.in_flight(), 0);
+}
+
+#[test]
+fn a_match_that_read_before_a_withdrawal_captures_nothing() {
+    // However far its look-ups were when the withdrawal, by an operator or by the terminal, became durable.
+    for answered in 0..3 {
+        for by_terminal in [false, true] {
+            let (mut till, request, kept) = apart(DUAL_CARD);
+            let (completion, authorization) = (one(&till.store, State::Unmatched), one(&till.store, State::Approved));
+            till.hold_loads();
+            till.step(Event::Operator(Operator::MatchCompletion { completion, authorization }));
+            (0..answered).for_each(|_| till.answer_one_load());
+            let late = till.take_unread();
+            if by_terminal {
+                till.take_back(&CardRequest { head: kept.head, ..request }, "0420", cents(900));
+                till.expect_reply("00");
+            } else {
+                assert_eq!(order(&mut till, Operator::WithdrawCompletion { completion }), [OrderOutcome::Durable]);
+            }
+            till.notes.clear();
+            late.into_iter().for_each(|loaded| till.step(loaded));
+            let told = outcomes(&till);
+            assert!(matches!(told.as_slice(), [OrderOutcome::Unfit(_) | OrderOutcome::Refused(_)]), "{answered} {told:?}");
+            assert_eq!(states(&till), [(State::Approved, 0), (State::Reversed, 0)]);
+            assert!(till.store.captures(SHARD).is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_withdrawal_that_read_before_a_match_withdraws_nothing() {
+    for answered in 0..2 {
+        let (mut till, ..) = apart(DUAL_CARD);
+        let (completion, authorization) = (one(&till.store, State::Unmatched), one(&till.store, State::Approved));
+        till.hold_loads();
+        till.step(Event::Operator(Operator::WithdrawCompletion { completion }));
+        (0..answered).for_each(|_| till.answer_one_load());
+        let late = till.take_unread();
+        assert_eq!(order(&mut till, Operator::MatchCompletion { completion, authorization }), [OrderOutcome::Durable]);
+        till.notes.clear();
+        late.into_iter().for_each(|loaded| till.step(loaded));
+        let told = outcomes(&till);
+        assert!(matches!(told.as_slice(), [OrderOutcome::Unfit(_) | OrderOutcome::Refused(_)]), "{answered} {told:?}");
+        assert_eq!(states(&till), [(State::Captured, 900), (State::Matched, 0)]);
+    }
+}
+
+#[test]
+fn a_refund_advice_captures_no_sale_neither_by_itself_nor_by_hand() {
+    let mut till = Till::open();
+    let authorization = till.authorization(DUAL_CARD, 2_000);
+    let request = till.expect_send("0100");
+    till.network_approves(&request);
+    till.expect_reply("00");
+    till.complete_as(&authorization, 2_000, "200000");
+    till.expect_reply("00");
+    let (completion, authorization) = (one(&till.store, State::Unmatched), one(&till.store, State::Approved));
+    expect_unfit(&order(&mut till, Operator::MatchCompletion { completion, authorization }));
+    assert!(till.store.captures(SHARD).is_empty());
 }

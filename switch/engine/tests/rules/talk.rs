@@ -87,10 +87,16 @@ impl Till {
 
     /// 0220 for an authorization.
     pub(crate) fn complete(&mut self, of: &CardRequest, minor: i64) {
+        self.complete_as(of, minor, of.processing_code.as_str());
+    }
+
+    /// As [`Till::complete`], with another DE3.
+    pub(crate) fn complete_as(&mut self, of: &CardRequest, minor: i64, processing_code: &str) {
         let found = self.store.lookup_now(SHARD, &Lookup::Claim(ClaimKey::card(&of.head))).expect("the store is there");
         let Found::Claim(Some(claim)) = found else { panic!("the authorization is not in the record") };
         let head = Head { rrn: claim.payment.map(|payment| payment.facts.rrn), ..self.head("0220") };
-        self.request(Request::Completion(Box::new(completion(head, of, minor))));
+        let processing_code = ProcessingCode::new(processing_code.as_bytes()).expect("six digits");
+        self.request(Request::Completion(Box::new(Completion { processing_code, ..completion(head, of, minor) })));
     }
 
     /// 0220 for something that was authorized elsewhere, or by voice.

@@ -30,6 +30,8 @@ pub(crate) struct Till {
     /// Where the next request is made.
     pub(crate) terminal: TerminalId,
     /// Links that provably write nothing.
+    /// Look-ups that are not answered yet, while they are held.
+    unread: Option<VecDeque<Event>>,
     pub(crate) mute: BTreeSet<LinkId>,
     /// How long it takes to find out what became of a commit whose outcome is unknown.
     pub(crate) outage: Duration,
@@ -82,6 +84,7 @@ impl Till {
             fence,
             now,
             holds: false,
+            unread: None,
             pending: Vec::new(),
             durable: BTreeSet::new(),
             left: VecDeque::new(),
@@ -143,7 +146,11 @@ impl Till {
             }
             Effect::Load { call, what } => {
                 let found = self.store.lookup_now(SHARD, &what).map_err(|error| error.to_string());
-                events.push_back(Event::Store(StoreEvent::Loaded { call, found }));
+                let loaded = Event::Store(StoreEvent::Loaded { call, found });
+                match self.unread.as_mut() {
+                    Some(unread) => unread.push_back(loaded),
+                    None => events.push_back(loaded),
+                }
             }
             Effect::Link { link, act: LinkAct::SignedOn } => {
                 events.push_back(Event::Link { link, is: LinkEvent::SignedOn });
@@ -169,6 +176,21 @@ impl Till {
     }
 
     /// Commits stay with the writer from now on.
+    pub(crate) fn hold_loads(&mut self) {
+        self.unread = Some(VecDeque::new());
+    }
+
+    /// One look-up is answered, with what was there when it was asked.
+    pub(crate) fn answer_one_load(&mut self) {
+        let loaded = self.unread.as_mut().and_then(VecDeque::pop_front).expect("a look-up waits");
+        self.step(loaded);
+    }
+
+    /// The look-ups that wait, for later; others are answered at once again.
+    pub(crate) fn take_unread(&mut self) -> Vec<Event> {
+        self.unread.take().into_iter().flatten().collect()
+    }
+
     pub(crate) fn hold_commits(&mut self) {
         self.holds = true;
     }
