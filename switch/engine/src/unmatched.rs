@@ -235,6 +235,11 @@ fn mismatch(completion: &PaymentRecord, authorization: &PaymentRecord) -> Option
         Some("the authorization is of another card")
     } else if of.amount.currency() != to.amount.currency() {
         Some("the authorization is in another currency")
+    } else if completion.standing.approval.is_some_and(|code| authorization.standing.approval != Some(code)) {
+        Some("the completion names another approval code (DE38)")
+    } else if of.amount.minor() > authorization.standing.approved {
+        // From its terminal it is taken, and the excess posted as exposure; nobody gives more away by hand.
+        Some("the completion is above the authorization; its terminal can send it again under the right DE37")
     } else {
         None
     }

@@ -105,6 +105,8 @@ fn payment(number: u32, kind: &str, state: &str, amount: i64, causes: &[&str]) -
         item: 0,
     };
     History {
+        processing_code: None,
+        matched_to: None,
         shard: 0,
         payment: PaymentId(format!("00000000-0000-7000-8000-{number:012}").parse().unwrap()),
         kind: kind.to_owned(),

@@ -269,3 +269,15 @@ fn a_refund_advice_captures_no_sale_neither_by_itself_nor_by_hand() {
     expect_unfit(&order(&mut till, Operator::MatchCompletion { completion, authorization }));
     assert!(till.store.captures(SHARD).is_empty());
 }
+
+#[test]
+fn more_than_was_approved_is_not_captured_by_hand() {
+    let (mut till, ..) = apart(DUAL_CARD);
+    let authorization = one(&till.store, State::Approved);
+    let fits = one(&till.store, State::Unmatched);
+    assert_eq!(order(&mut till, Operator::WithdrawCompletion { completion: fits }), [OrderOutcome::Durable]);
+    lost(&mut till, DUAL_CARD, 1_001);
+    let completion = one(&till.store, State::Unmatched);
+    expect_unfit(&order(&mut till, Operator::MatchCompletion { completion, authorization }));
+    assert!(till.store.captures(SHARD).is_empty());
+}
