@@ -49,8 +49,8 @@ pub(crate) type Operation = (Command, Cause, PaymentRecord);
 
 #[derive(Debug)]
 pub(crate) enum What {
-    /// The first lane item ended.
-    LaneEnded(LaneEnd),
+    /// The first lane item ended, by this code.
+    LaneEnded(LaneEnd, Option<ResponseCode>),
     /// A reversal or completion: its case is told, and this message is owed.
     Operation { case: CaseId, owes: Option<LaneItem> },
     /// A payment found without outcome: this message is owed.
@@ -338,7 +338,7 @@ impl Engine {
             active.late = Some(answer.answer.approval);
         }
         self.next_operation(now, payment, out);
-        self.unmatched(name, answer.stan.get(), "it came after its request was given up; a reversal is owed, or was", out);
+        self.unmatched(name, answer.stan.get(), "it came after its request was given up; a reversal is owed", out);
     }
 
     /// The issuer approved what is being taken back. That is a fact of its own, durable before the reversal
@@ -418,7 +418,7 @@ impl Engine {
         then.standing.version += 1;
         let mut command = Command::at(now.wall);
         command.lanes.push(LaneWrite::End { payment, number: lane.item.number, end, code });
-        self.change(command, cause, then, What::LaneEnded(end), out);
+        self.change(command, cause, then, What::LaneEnded(end, code), out);
     }
 
     /// Commits the next version of an active payment. One at a time.
@@ -439,8 +439,8 @@ impl Engine {
         let record = active.record.clone();
         self.note_payment(payment, record.facts.rrn, record.standing.state, record.standing.code, out);
         match change.what {
-            What::LaneEnded(end) => {
-                self.lane_ended(now, payment, end, out);
+            What::LaneEnded(end, code) => {
+                self.lane_ended(now, payment, (end, code), out);
             }
             What::Operation { case, owes } => {
                 self.owe_operation(now, owes, durable);
@@ -499,15 +499,20 @@ impl Engine {
         }
     }
 
-    fn lane_ended(&mut self, now: Now, payment: PaymentId, end: LaneEnd, out: Out<'_>) {
+    fn lane_ended(&mut self, now: Now, payment: PaymentId, (end, code): (LaneEnd, Option<ResponseCode>), out: Out<'_>) {
         let Some(active) = self.active.get_mut(&payment) else { return };
         let Some(lane) = active.lanes.pop_front() else { return };
         if let Some(egress) = &lane.item.egress
             && let Some(link) = self.links.get_mut(&lane.item.link)
         {
             let life = self.tables.links.get(&lane.item.link).map(|s| s.maximum_life).unwrap_or_default();
-            // The original of a reversal may be answered as long as its STAN is not used again.
-            if lane.item.kind != LaneKind::Reversal {
+            // The original of a reversal that the other side refused, or did not find, may be answered as long as its
+            // STAN is not used again. Of one that was acknowledged nobody needs to hear: what was approved is undone.
+            let undone = end == LaneEnd::Acknowledged && code != Some(ResponseCode::NOT_FOUND);
+            if undone {
+                active.late = None;
+            }
+            if undone || lane.item.kind != LaneKind::Reversal {
                 link.stop_waiting(class_of(&egress.mti), egress.stan);
             }
             link.release(egress.stan, now.mono.after(life * 2));

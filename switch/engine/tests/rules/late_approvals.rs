@@ -109,17 +109,20 @@ fn a_late_decline_changes_nothing_but_the_time_of_the_reversal() {
 }
 
 #[test]
-fn one_that_comes_after_its_reversal_was_acknowledged_is_raised() {
-    let (mut till, request) = given_up();
-    till.seconds(50);
-    let reversal = till.expect_send("0420");
-    till.hold_commits();
-    till.network_says(&reversal, "00");
-    till.network_approves(&request);
-    till.commit_all();
-    assert_eq!((till.state(), till.payment().standing.approved_late), (State::Reversed, false));
-    assert_eq!(till.alarms(), ["an approval came when the reversal of its payment had ended already"]);
-    assert_eq!(till.in_flight(), 0);
+fn one_that_comes_while_the_end_of_its_reversal_is_committed_is_raised_unless_it_was_undone() {
+    let raised = "an approval came when the reversal of its payment had ended already";
+    for (code, alarms) in [("25", &[raised][..]), ("00", &[])] {
+        let (mut till, request) = given_up();
+        till.seconds(50);
+        let reversal = till.expect_send("0420");
+        till.hold_commits();
+        till.network_says(&reversal, code);
+        till.network_approves(&request);
+        till.commit_all();
+        assert_eq!((till.state(), till.payment().standing.approved_late), (State::Reversed, false));
+        assert_eq!(till.alarms(), alarms);
+        assert_eq!(till.in_flight(), 0);
+    }
 }
 
 #[test]
@@ -182,6 +185,13 @@ fn one_that_comes_some_time_after_the_end_of_its_reversal_is_raised() {
     till.network_approves(&request);
     assert_eq!(till.alarms(), ["an approval came when the reversal of its payment had ended already"]);
     assert_eq!(till.state(), State::Reversed);
+    // Of one that was acknowledged nobody needs to hear.
+    let (mut till, request) = given_up();
+    till.seconds(50);
+    let reversal = till.expect_send("0420");
+    till.network_says(&reversal, "00");
+    till.network_approves(&request);
+    assert!(till.alarms().is_empty());
 }
 
 #[test]
