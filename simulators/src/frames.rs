@@ -1,23 +1,33 @@
-//! Framing of card links: a 2-byte big-endian length that does not count itself, then the message.
-//! Length 0 is a keep-alive. Nothing is allocated for a length before its bytes are there. Behind a
+//! Framing of card links, and of host commands: a 2-byte big-endian length that does not count itself, then the
+//! message. Length 0 is a keep-alive. Nothing is allocated for a length before its bytes are there. Behind a
 //! network access controller a TPDU stands before each message, counted by the length.
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// Longest message that is taken, in bytes.
+/// Longest message of a card link that is taken, in bytes.
 pub const MAX_MESSAGE: usize = 4096;
 
-/// A length above [`MAX_MESSAGE`]: the stream cannot be followed any further.
+/// A length above the cap: the stream cannot be followed any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("frame of {0} bytes, at most {MAX_MESSAGE} are taken")]
-pub struct FrameTooLong(pub usize);
+#[error("frame of {length} bytes, at most {most} are taken")]
+pub struct FrameTooLong {
+    /// What the length says.
+    pub length: usize,
+    /// The cap.
+    pub most: usize,
+}
 
-/// Takes the next whole message out of what was received; keep-alives are skipped.
+/// Takes the next whole message of a card link out of what was received; keep-alives are skipped.
 pub fn take(received: &mut BytesMut) -> Result<Option<Bytes>, FrameTooLong> {
+    take_up_to(received, MAX_MESSAGE)
+}
+
+/// As [`take`], with another cap.
+pub fn take_up_to(received: &mut BytesMut, most: usize) -> Result<Option<Bytes>, FrameTooLong> {
     while let Some(prefix) = received.first_chunk::<2>() {
         let length = usize::from(u16::from_be_bytes(*prefix));
-        if length > MAX_MESSAGE {
-            return Err(FrameTooLong(length));
+        if length > most {
+            return Err(FrameTooLong { length, most });
         }
         if received.len() < 2 + length {
             return Ok(None);
@@ -30,11 +40,16 @@ pub fn take(received: &mut BytesMut) -> Result<Option<Bytes>, FrameTooLong> {
     Ok(None)
 }
 
-/// Appends a message in its frame. A message longer than [`MAX_MESSAGE`] is not ours to send: it is
-/// left out and `false` comes back.
+/// Appends a message of a card link in its frame. One longer than [`MAX_MESSAGE`] is not ours to send: it is left
+/// out and `false` comes back.
 pub fn put(out: &mut Vec<u8>, message: &[u8]) -> bool {
+    put_up_to(out, message, MAX_MESSAGE)
+}
+
+/// As [`put`], with another cap.
+pub fn put_up_to(out: &mut Vec<u8>, message: &[u8], most: usize) -> bool {
     match u16::try_from(message.len()) {
-        Ok(length) if message.len() <= MAX_MESSAGE => {
+        Ok(length) if message.len() <= most => {
             out.extend_from_slice(&length.to_be_bytes());
             out.extend_from_slice(message);
             true
@@ -99,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_length_above_the_cap_is_refused_before_its_bytes_come() {
-        assert_eq!(take(&mut BytesMut::from(&[0x10, 0x01][..])), Err(FrameTooLong(4097)));
+        assert_eq!(take(&mut BytesMut::from(&[0x10, 0x01][..])), Err(FrameTooLong { length: 4097, most: 4096 }));
         assert!(!put(&mut Vec::new(), &[0; MAX_MESSAGE + 1]));
     }
 }

@@ -236,6 +236,23 @@ pub struct Standing {
     pub approved_late: bool,
 }
 
+impl Standing {
+    /// Of a payment that begins: its first version, with no money in it.
+    pub const fn begins(state: State) -> Self {
+        Self {
+            version: 1,
+            state,
+            approved: 0,
+            captured: 0,
+            captures: 0,
+            capture_date: None,
+            approval: None,
+            code: None,
+            approved_late: false,
+        }
+    }
+}
+
 /// Why a journal was written. The numbers are stored: never renumber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(i16)]

@@ -12,7 +12,6 @@ mod cvv;
 mod data;
 mod device;
 mod fields;
-pub mod frames;
 mod keys;
 pub mod lmk;
 mod macs;

@@ -13,9 +13,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::device::Device;
-use super::frames;
 use super::options::HsmOptions;
-use crate::{Error, stop};
+use crate::{Error, frames, stop};
+
+/// Longest host command that is taken, in bytes.
+const MAX_COMMAND: usize = 32_768;
 
 /// Commands that are taken out of what arrived before any of them is answered.
 const TOGETHER: usize = 64;
@@ -151,7 +153,7 @@ impl Shared {
         loop {
             let mut together = Vec::new();
             let more = loop {
-                match frames::take(&mut received) {
+                match frames::take_up_to(&mut received, MAX_COMMAND) {
                     Ok(Some(message)) if together.len() < TOGETHER => together.push(message),
                     // The one too many is not lost: it is answered with the rest.
                     Ok(Some(message)) => {
@@ -214,7 +216,7 @@ impl Shared {
             } else {
                 self.device.answer(message, &mut **lock(&self.random))
             };
-            if !answer.is_some_and(|answer| frames::put(out, &answer)) {
+            if !answer.is_some_and(|answer| frames::put_up_to(out, &answer, MAX_COMMAND)) {
                 self.count(|counts| counts.unreadable += 1);
                 return false;
             }

@@ -240,17 +240,7 @@ impl Engine {
             CardKind::Purchase => terminal.is_none_or(|terminal| terminal.capture == CaptureMode::Host),
             CardKind::Authorization | CardKind::Balance => false,
         };
-        let standing = Standing {
-            version: 1,
-            state: State::Sent,
-            approved: 0,
-            captured: 0,
-            captures: 0,
-            capture_date: captures.then_some(self.days.open),
-            approval: None,
-            code: None,
-            approved_late: false,
-        };
+        let standing = Standing { capture_date: captures.then_some(self.days.open), ..Standing::begins(State::Sent) };
         Some(PaymentRecord { facts, standing, lane_items: 0 })
     }
 

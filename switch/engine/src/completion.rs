@@ -275,17 +275,7 @@ impl Engine {
             epoch: self.epoch.0,
         };
         let answer = Answer::code(ResponseCode::APPROVED);
-        let standing = Standing {
-            version: 1,
-            state: State::Unmatched,
-            approved: 0,
-            captured: 0,
-            captures: 0,
-            capture_date: None,
-            approval: completion.approval,
-            code: Some(answer.code),
-            approved_late: false,
-        };
+        let standing = Standing { approval: completion.approval, code: Some(answer.code), ..Standing::begins(State::Unmatched) };
         let mut command = Command::at(now.wall);
         command.claim = Some(TakenClaim { key: claim, body: case.hash, payment: Some(payment), on: open });
         command.answers.push((claim, answer.clone()));

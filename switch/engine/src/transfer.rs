@@ -122,17 +122,7 @@ impl Engine {
             epoch,
         };
         let state = State::step_transfer(None, cause).ok()?;
-        let standing = Standing {
-            version: 1,
-            state,
-            approved: 0,
-            captured: 0,
-            captures: 0,
-            capture_date: None,
-            approval: None,
-            code: None,
-            approved_late: false,
-        };
+        let standing = Standing::begins(state);
         let mut command = Command::at(now.wall);
         command.claim = Some(TakenClaim { key: claim, body: hash, payment: Some(payment), on: open });
         command.payment = Some(PaymentWrite::Open { facts: Box::new(facts.clone()), cause, standing });

@@ -106,17 +106,7 @@ fn lifecycle(id: PaymentId, kind: Option<PaymentKind>, before: Before, cause: Ca
 }
 
 /// Where a payment stands before it begins.
-pub(crate) const NOTHING: Standing = Standing {
-    version: 0,
-    state: State::Sent,
-    approved: 0,
-    captured: 0,
-    captures: 0,
-    capture_date: None,
-    approval: None,
-    code: None,
-    approved_late: false,
-};
+pub(crate) const NOTHING: Standing = Standing { version: 0, ..Standing::begins(State::Sent) };
 
 /// What is captured changes by exactly the item of the command, and never beyond what was approved
 /// unless the command posts the excess to exposure. A credit transfer has no items: all of it or

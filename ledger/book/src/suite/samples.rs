@@ -204,17 +204,7 @@ fn approval_code() -> ApprovalCode {
 
 /// The standing of a payment that begins.
 pub fn begins(state: State) -> Standing {
-    Standing {
-        version: 1,
-        state,
-        approved: 0,
-        captured: 0,
-        captures: 0,
-        capture_date: None,
-        approval: None,
-        code: None,
-        approved_late: false,
-    }
+    Standing::begins(state)
 }
 
 /// The standing behind `before`, in another state.

@@ -132,17 +132,7 @@ pub(crate) fn facts(number: u64) -> Payment {
 }
 
 pub(crate) fn standing(version: i32, state: State) -> Standing {
-    Standing {
-        version,
-        state,
-        approved: 0,
-        captured: 0,
-        captures: 0,
-        capture_date: Some(day()),
-        approval: None,
-        code: None,
-        approved_late: false,
-    }
+    Standing { version, capture_date: Some(day()), ..Standing::begins(state) }
 }
 
 /// COMMIT A of a sale.
